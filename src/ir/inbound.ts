@@ -1,0 +1,79 @@
+/** What a sidecar does with calls that reach its pod: mutual TLS and authorization, port by port. */
+import type { Labels, MtlsMode } from '../model/index.js';
+import type { Origin } from './origin.js';
+
+/** How the identity of a caller is compared. An `identity` term is never met without mTLS. */
+export type CallerTermIr =
+  | { readonly kind: 'identity'; readonly match: 'exact' | 'prefix'; readonly value: string }
+  | { readonly kind: 'cidr'; readonly cidr: string };
+
+/**
+ * One alternative of `from`: all of `all` hold and none of `not`. An element of `all` is itself a
+ * list of alternatives (a namespace selector spreads to one identity prefix per namespace; an
+ * empty list is never met).
+ */
+export interface CallerIr {
+  readonly all: readonly (readonly CallerTermIr[])[];
+  readonly not: readonly CallerIr[];
+}
+
+/** One alternative of `to`, on one port: HTTP conditions only, ports being resolved already. */
+export interface OperationIr {
+  readonly methods: readonly string[];
+  /** `*` stands at the end only. */
+  readonly paths: readonly string[];
+}
+
+/** One rule on one port. */
+export interface AuthorizationRuleIr {
+  /** `namespace/policy/rule`: appears in access logs. */
+  readonly name: string;
+  /** Alternatives; empty: everybody. */
+  readonly from: readonly CallerIr[];
+  /** Alternatives; empty: everything. Never HTTP conditions on a TCP port. */
+  readonly to: readonly OperationIr[];
+  /** For a deny rule that names an identity: callers without one are refused too. */
+  readonly alsoWithoutIdentity: boolean;
+  readonly origins: readonly Origin[];
+}
+
+/** The verdict on one port: any deny that matches refuses, else any allow that matches admits, else `otherwise`. */
+export interface AuthorizationIr {
+  readonly deny: readonly AuthorizationRuleIr[];
+  readonly allow: readonly AuthorizationRuleIr[];
+  readonly otherwise: {
+    readonly verdict: 'allow' | 'deny';
+    /** `namespace/policy/default` or `namespace/policy/allow`: appears in access logs. Empty when nobody spoke. */
+    readonly name: string;
+    readonly origins: readonly Origin[];
+  };
+}
+
+/** One port of a workload, or all that are not listed. */
+export interface InboundPortIr {
+  /** Absent: every port that no Service declares. */
+  readonly port?: number;
+  /** `sniff`: the first bytes decide between HTTP and TCP (plaintext) or the ALPN does (mTLS). */
+  readonly protocol: 'http' | 'tcp' | 'sniff';
+  readonly mtls: MtlsMode;
+  /** What is enforced when the bytes are HTTP. */
+  readonly http: AuthorizationIr;
+  /** What is enforced when they are not: rules with HTTP conditions resolved as policy.md says. */
+  readonly tcp: AuthorizationIr;
+  /** The same with policies in Audit added, only when that differs. */
+  readonly shadow?: { readonly http: AuthorizationIr; readonly tcp: AuthorizationIr };
+  readonly origins: readonly Origin[];
+}
+
+/** A workload's inbound side. */
+export interface InboundIr {
+  /** `namespace/name` of the Pod. */
+  readonly pod: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Labels;
+  /** Pod addresses: what the app is reached at. */
+  readonly ips: readonly string[];
+  /** Sorted by port; the entry without a port stands last. */
+  readonly ports: readonly InboundPortIr[];
+}

@@ -1,0 +1,31 @@
+/** The mesh's decisions, before they are spelled for Envoy. */
+export { meshScope, namespaceScope, podScope, type Scope } from './scope.js';
+export type { Origin } from './origin.js';
+export {
+  formatAddress,
+  formatClusterName,
+  parseClusterName,
+  type ClusterName,
+  type Wire,
+} from './name.js';
+export type {
+  ClusterIr,
+  ClusterKindIr,
+  EndpointIr,
+  EndpointsIr,
+  OutboundListenerIr,
+  RetryIr,
+  RouteActionIr,
+  RouteIr,
+  RouteMatchIr,
+  VirtualHostIr,
+} from './outbound.js';
+export type {
+  AuthorizationIr,
+  AuthorizationRuleIr,
+  CallerIr,
+  CallerTermIr,
+  InboundIr,
+  InboundPortIr,
+  OperationIr,
+} from './inbound.js';

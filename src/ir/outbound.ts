@@ -1,0 +1,127 @@
+/** What a sidecar does with calls that its app makes: virtual hosts, clusters, endpoints, the outbound listener. */
+import type { HeaderChanges, PathChange, RetryCondition, SpiffeId, TextMatch } from '../model/index.js';
+import type { Wire } from './name.js';
+import type { Origin } from './origin.js';
+
+/** Tries after the first one; nothing is optional any more. */
+export interface RetryIr {
+  readonly attempts: number;
+  readonly on: readonly RetryCondition[];
+  readonly perTryTimeoutMs?: number;
+  readonly backoff: { readonly baseMs: number; readonly maxMs: number };
+  readonly statusCodes: readonly number[];
+}
+
+/** Which requests a route takes; all fields hold together. */
+export interface RouteMatchIr {
+  readonly path?: {
+    readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression';
+    readonly value: string;
+  };
+  readonly method?: string;
+  readonly headers: readonly (TextMatch & { readonly name: string })[];
+  readonly queryParams: readonly (TextMatch & { readonly name: string })[];
+}
+
+/** What a route does with a request. */
+export type RouteActionIr =
+  | {
+      readonly kind: 'forward';
+      /** Cluster names with weights greater than 0; the sum is not 0. */
+      readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+      readonly rewritePath?: PathChange;
+      readonly rewriteHost?: string;
+      readonly mirror?: { readonly cluster: string; readonly percent: number };
+      /** Absent: no request timeout. */
+      readonly timeoutMs?: number;
+      readonly retry: RetryIr;
+    }
+  | {
+      readonly kind: 'redirect';
+      readonly scheme?: 'http' | 'https';
+      readonly hostname?: string;
+      readonly path?: PathChange;
+      readonly port?: number;
+      readonly statusCode: 301 | 302 | 303 | 307 | 308;
+    }
+  /** Answered by the sidecar itself. */
+  | { readonly kind: 'respond'; readonly status: number; readonly body: string };
+
+/** One route. */
+export interface RouteIr {
+  /** `namespace/policy/rule`. */
+  readonly name: string;
+  readonly match: RouteMatchIr;
+  readonly action: RouteActionIr;
+  readonly requestHeaders: HeaderChanges;
+  readonly responseHeaders: HeaderChanges;
+  readonly origins: readonly Origin[];
+}
+
+/** The routes of calls to one address; the last route takes everything. */
+export interface VirtualHostIr {
+  /** Resource name: `http/<address>`, since the RouteConfiguration is called `http`. */
+  readonly name: string;
+  /** `10.96.0.3:80`: what the app called. */
+  readonly address: string;
+  readonly routes: readonly RouteIr[];
+  readonly origins: readonly Origin[];
+}
+
+/** Where a cluster's connections go. */
+export type ClusterKindIr =
+  /** To the endpoints pushed by EDS under the cluster's own name. */
+  | { readonly kind: 'endpoints' }
+  /** To the address that was called, whatever it is, in plaintext. */
+  | { readonly kind: 'passthrough' }
+  /** Nowhere: refused at once. */
+  | { readonly kind: 'refuse' }
+  /** To a host that Envoy resolves itself (ExternalName). */
+  | { readonly kind: 'dns'; readonly hostname: string; readonly port: number };
+
+/** One upstream cluster. */
+export interface ClusterIr {
+  readonly name: string;
+  readonly wire: Wire;
+  readonly kind: ClusterKindIr;
+  /** The identities that may answer behind mTLS, sorted; used for endpoints that are in the mesh. */
+  readonly spiffeIds: readonly SpiffeId[];
+  readonly connectTimeoutMs: number;
+  readonly origins: readonly Origin[];
+}
+
+/** One endpoint address. */
+export interface EndpointIr {
+  readonly ip: string;
+  readonly port: number;
+  /** `draining`: terminating but still serving, used when nothing healthy is left. */
+  readonly health: 'healthy' | 'draining';
+  /** Speaks mesh mTLS (the Pod that owns the address has a sidecar). */
+  readonly isInMesh: boolean;
+}
+
+/** The endpoints of one cluster, grouped by zone; order is canonical. */
+export interface EndpointsIr {
+  readonly cluster: string;
+  readonly localities: readonly {
+    /** Empty when unknown. */
+    readonly zone: string;
+    readonly endpoints: readonly EndpointIr[];
+  }[];
+  readonly origins: readonly Origin[];
+}
+
+/** The one outbound listener. */
+export interface OutboundListenerIr {
+  /** `on-demand`: clusters are fetched at first use; `eager`: all are there, none is asked for. */
+  readonly layout: 'on-demand' | 'eager';
+  /** Port numbers whose connections are not inspected, because some Service declares TCP there; sorted. */
+  readonly opaquePorts: readonly number[];
+  /** Declared-HTTP addresses on opaque ports: parsed as HTTP all the same. By port, IPs sorted. */
+  readonly httpOnOpaquePorts: readonly { readonly port: number; readonly ips: readonly string[] }[];
+  /** CIDRs of Services and pods; empty: every address may be the mesh's. */
+  readonly meshCidrs: readonly string[];
+  /** What happens to addresses outside `meshCidrs`. */
+  readonly egress: 'AllowAny' | 'KnownOnly';
+  readonly origins: readonly Origin[];
+}

@@ -1,0 +1,18 @@
+/** Who shares a resource. A sidecar sees the resources of all its scopes; of one name, the nearest wins. */
+declare const brand: unique symbol;
+
+/** `mesh`, `namespace/<name>` or `pod/<namespace>/<name>`, from far to near. */
+export type Scope = string & { readonly [brand]: 'Scope' };
+
+/** Shared by every sidecar. */
+export const meshScope = 'mesh' as Scope;
+
+/** Shared by the sidecars of one namespace. */
+export function namespaceScope(namespace: string): Scope {
+  return `namespace/${namespace}` as Scope;
+}
+
+/** One sidecar's own. */
+export function podScope(namespace: string, name: string): Scope {
+  return `pod/${namespace}/${name}` as Scope;
+}

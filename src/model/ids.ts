@@ -1,0 +1,49 @@
+/** Branded ids of the mesh's nouns; each has one constructor and nobody builds one by hand. */
+declare const brand: unique symbol;
+type Branded<B extends string> = string & { readonly [brand]: B };
+
+/** `namespace/name` of a Service. */
+export type ServiceKey = Branded<'ServiceKey'>;
+/** `namespace/name` of a Pod. */
+export type PodKey = Branded<'PodKey'>;
+/** `namespace/name` of an EndpointSlice. */
+export type SliceKey = Branded<'SliceKey'>;
+/** `namespace/name` of a TrafficPolicy. */
+export type PolicyKey = Branded<'PolicyKey'>;
+/** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>` (SPIFFE-ID, section 2). */
+export type SpiffeId = Branded<'SpiffeId'>;
+
+/** The key of a Service. */
+export function serviceKey(namespace: string, name: string): ServiceKey {
+  return `${namespace}/${name}` as ServiceKey;
+}
+
+/** The key of a Pod. */
+export function podKey(namespace: string, name: string): PodKey {
+  return `${namespace}/${name}` as PodKey;
+}
+
+/** The key of an EndpointSlice. */
+export function sliceKey(namespace: string, name: string): SliceKey {
+  return `${namespace}/${name}` as SliceKey;
+}
+
+/** The key of a TrafficPolicy. */
+export function policyKey(namespace: string, name: string): PolicyKey {
+  return `${namespace}/${name}` as PolicyKey;
+}
+
+/** The identity of a service account's workloads. */
+export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {
+  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}` as SpiffeId;
+}
+
+/** The namespace half of a `namespace/name` key. */
+export function namespaceOf(key: ServiceKey | PodKey | SliceKey | PolicyKey): string {
+  return key.slice(0, key.indexOf('/'));
+}
+
+/** The name half of a `namespace/name` key. */
+export function nameOf(key: ServiceKey | PodKey | SliceKey | PolicyKey): string {
+  return key.slice(key.indexOf('/') + 1);
+}

@@ -1,0 +1,55 @@
+/** The nouns of the mesh: plain readonly data and ids. */
+export {
+  serviceKey,
+  podKey,
+  sliceKey,
+  policyKey,
+  spiffeId,
+  namespaceOf,
+  nameOf,
+  type ServiceKey,
+  type PodKey,
+  type SliceKey,
+  type PolicyKey,
+  type SpiffeId,
+} from './ids.js';
+export {
+  formatRef,
+  type Diagnostic,
+  type ObjectRef,
+  type SourcePosition,
+} from './diagnostic.js';
+export { diagnosticCodes, type DiagnosticCode } from './diagnostic-codes.js';
+export type {
+  ContainerPort,
+  EndpointSlice,
+  Labels,
+  Namespace,
+  Node,
+  Pod,
+  PortProtocol,
+  Service,
+  ServicePort,
+  SliceEndpoint,
+} from './kubernetes.js';
+export type {
+  Authorization,
+  AuthorizationRule,
+  Backend,
+  CallerMatch,
+  CallerRule,
+  HeaderChanges,
+  MtlsMode,
+  MtlsSetting,
+  OperationRule,
+  PathChange,
+  PolicyTarget,
+  RefusedPolicy,
+  RetryCondition,
+  RetrySetting,
+  RouteMatch,
+  RouteRule,
+  ServiceRef,
+  TextMatch,
+  TrafficPolicy,
+} from './policy.js';
