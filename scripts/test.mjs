@@ -1,0 +1,92 @@
+// Everything `npm test` promises: types, lint, unit, golden, property and real-Envoy tests, then the demo both ways.
+// The last line is `N passed, N failed`; the exit status is 1 when anything failed.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setup } from './setup.mjs';
+
+const require = createRequire(import.meta.url);
+let passed = 0;
+let failed = 0;
+
+function count(name, isOk, note = '') {
+  if (isOk) passed += 1;
+  else failed += 1;
+  process.stderr.write(`${isOk ? 'ok    ' : 'FAILED'} ${name}${note === '' ? '' : ` (${note})`}\n`);
+}
+
+function run(name, command, args) {
+  const startedAt = Date.now();
+  const { status } = spawnSync(command, args, { stdio: ['ignore', 2, 'inherit'] });
+  count(name, status === 0, `${Math.round((Date.now() - startedAt) / 1000)} s`);
+}
+
+function jest() {
+  const folder = mkdtempSync(join(tmpdir(), 'skerry-test-'));
+  const report = join(folder, 'jest.json');
+  const { status } = spawnSync(
+    process.execPath,
+    ['scripts/jest.mjs', '--json', `--outputFile=${report}`, '--silent=false'],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  try {
+    const result = JSON.parse(readFileSync(report, 'utf8'));
+    passed += result.numPassedTests;
+    // A suite that could not even start has no failed tests of its own.
+    failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+    if (status !== 0 && failed === 0) failed += 1;
+  } catch {
+    count('jest', false, 'no report');
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function demo(layout) {
+  const startedAt = Date.now();
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ['dist/demo.js', '--once', '--json', '--outbound', layout],
+    { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 },
+  );
+  const seconds = `${Math.round((Date.now() - startedAt) / 1000)} s`;
+  try {
+    const report = JSON.parse(stdout);
+    for (const one of report.expectations) {
+      count(`demo (${layout}): ${one.name}`, one.ok, one.ok ? '' : one.detail);
+    }
+    count(`demo (${layout}) exits 0`, status === 0 && report.ok, seconds);
+    return report;
+  } catch {
+    count(`demo (${layout})`, false, 'no JSON on stdout');
+    return undefined;
+  }
+}
+
+/** What a caller can tell of a call, without its time and the version that chance chose. */
+function outcomes(report) {
+  return new Map(
+    (report?.calls ?? []).map((call) => [
+      `${call.from} -> ${call.to} ${call.protocol} ${call.name ?? ''}`,
+      `${call.status} ${call.peerSpiffeId ?? ''}`,
+    ]),
+  );
+}
+
+await setup({ needs: ['envoy', 'network'] });
+run('types', process.execPath, [require.resolve('typescript/bin/tsc'), '--noEmit']);
+run('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
+run('format', process.execPath, [require.resolve('prettier/bin/prettier.cjs'), '--check', '.']);
+run('build', process.execPath, ['scripts/build.mjs']);
+jest();
+const onDemand = outcomes(demo('on-demand'));
+const eager = outcomes(demo('eager'));
+for (const [call, outcome] of eager) {
+  const other = onDemand.get(call);
+  count(`same on demand as eager: ${call}`, other === outcome, `${outcome} / ${other}`);
+}
+if (eager.size === 0) count('the eager layout made calls to compare', false);
+
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exit(failed === 0 ? 0 : 1);

@@ -1,0 +1,88 @@
+/** The admin API: read-only JSON over a unix socket that only the control plane's user may open. */
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { AdminViews, ExplainQuery } from './views.js';
+
+/** A running admin API. */
+export interface AdminServer {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const explainSchema = {
+  querystring: {
+    type: 'object',
+    required: ['from', 'to'],
+    properties: {
+      from: { type: 'string' },
+      to: { type: 'string' },
+      method: { type: 'string', default: 'GET' },
+      path: { type: 'string', default: '/' },
+      header: { type: 'array', items: { type: 'string' }, default: [] },
+    },
+  },
+} as const;
+
+interface ExplainQuerystring {
+  readonly from: string;
+  readonly to: string;
+  readonly method: string;
+  readonly path: string;
+  readonly header: readonly string[];
+}
+
+function toQuery(query: ExplainQuerystring): ExplainQuery {
+  const headers = query.header.map((line): readonly [string, string] => {
+    const cut = line.indexOf(':');
+    return [line.slice(0, cut).trim().toLowerCase(), line.slice(cut + 1).trim()];
+  });
+  return { ...query, headers: Object.fromEntries(headers) };
+}
+
+function routes(app: FastifyInstance, views: AdminViews): void {
+  app.get('/healthz', (_request, reply) => {
+    const isReady = views.isReady();
+    return reply.code(isReady ? 200 : 503).send({ ready: isReady });
+  });
+  app.get('/v1/proxies', () => views.proxies());
+  app.get('/v1/diagnostics', () => views.diagnostics());
+  app.get<{ Params: { namespace: string; pod: string } }>(
+    '/v1/config/:namespace/:pod',
+    (request, reply) => {
+      const name = `${request.params.namespace}/${request.params.pod}`;
+      const view = views.config(name);
+      return view ?? reply.code(404).send({ message: `no workload ${name} in the mesh` });
+    },
+  );
+  app.get<{ Querystring: ExplainQuerystring }>(
+    '/v1/explain',
+    { schema: explainSchema },
+    (request) => views.explain(toQuery(request.query)),
+  );
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4').send(await views.metrics()),
+  );
+}
+
+/**
+ * An admin API on `socketPath` (mode 0600). A socket that an earlier process left is replaced.
+ */
+export function createAdminServer(options: {
+  readonly socketPath: string;
+  readonly views: AdminViews;
+}): AdminServer {
+  const app = fastify({ logger: false, bodyLimit: 1024 });
+  routes(app, options.views);
+  return {
+    async start(): Promise<void> {
+      await mkdir(dirname(options.socketPath), { recursive: true, mode: 0o700 });
+      await rm(options.socketPath, { force: true });
+      await app.listen({ path: options.socketPath });
+      await chmod(options.socketPath, 0o600);
+    },
+    async stop(): Promise<void> {
+      await app.close();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/** What the admin API shows; plain data that the command line prints. */
+
+/** One sidecar as the control plane sees it. */
+export interface ProxyView {
+  /** `namespace/pod`. */
+  readonly name: string;
+  readonly identity: string;
+  readonly variant: 'delta' | 'sotw';
+  /** Milliseconds since the epoch. */
+  readonly connectedSinceMs: number;
+  readonly envoyVersion: string;
+  /** Newest generation that had something for this sidecar, and the newest it has accepted whole. */
+  readonly generationSent: number;
+  readonly generationAcked: number;
+  /** Age of the oldest response without an answer; absent when none waits. */
+  readonly pendingForMs?: number;
+  /** Expiry of the certificate it was given. */
+  readonly certificateNotAfterMs?: number;
+  readonly resources: readonly {
+    readonly type: string;
+    readonly held: number;
+    readonly bodiesSent: number;
+    readonly bytesSent: number;
+  }[];
+  readonly rejected: readonly {
+    readonly resource: string;
+    readonly type: string;
+    readonly origins: readonly string[];
+    /** Envoy's own words. */
+    readonly message: string;
+  }[];
+}
+
+/** One resource that a sidecar is given. */
+export interface ConfigEntry {
+  readonly name: string;
+  readonly version: string;
+  /** Who shares it: `mesh`, `namespace/x` or `pod/x/y`. */
+  readonly scope: string;
+  readonly origins: readonly string[];
+  /** The message in Envoy's own spelling; secrets redacted. */
+  readonly message: unknown;
+}
+
+/** Everything a sidecar is given, by kind. */
+export type ConfigView = Readonly<Record<string, readonly ConfigEntry[]>>;
+
+/** A call to be explained. */
+export interface ExplainQuery {
+  /** `namespace/pod`. */
+  readonly from: string;
+  /** `service.namespace:port`, `ip:port`, or an URL of one. */
+  readonly to: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What the control plane lets the admin API see. */
+export interface AdminViews {
+  isReady(): boolean;
+  proxies(): readonly ProxyView[];
+  diagnostics(): readonly unknown[];
+  /** Undefined: no such workload. */
+  config(pod: string): ConfigView | undefined;
+  explain(query: ExplainQuery): unknown;
+  metrics(): Promise<string>;
+}

@@ -1,0 +1,155 @@
+/** `skerry controller`: runs the control plane until it is told to stop. */
+import { Option, type Command } from 'commander';
+import { join } from 'node:path';
+import type { CommandDefinition } from '../command.js';
+import type { ControllerOptions } from '../controller-options.js';
+import { CommandError, exitCode, type Io } from '../io.js';
+
+interface Flags {
+  readonly directory: string;
+  readonly stateDir: string;
+  readonly listen: string;
+  readonly serverName?: readonly string[];
+  readonly adminSocket?: string;
+  readonly trustDomain: string;
+  readonly rootNamespace: string;
+  readonly meshCidr?: readonly string[];
+  readonly outbound: ControllerOptions['outbound'];
+  readonly accessLog: ControllerOptions['accessLog'];
+  readonly svidTtl: number;
+  readonly maxStreamAge: number;
+  readonly logLevel: ControllerOptions['logLevel'];
+}
+
+function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), ...value.split(',').filter((part) => part !== '')];
+}
+
+/** Whole seconds, at least one. */
+export function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isInteger(seconds) || seconds < 1) {
+    throw new CommandError(`expected whole seconds, found ${text}`, exitCode.usage);
+  }
+  return seconds;
+}
+
+/** Resolves when the process is told to stop. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => {
+        resolve();
+      });
+    }
+  });
+}
+
+async function run(flags: Flags, io: Io): Promise<void> {
+  const running = await io.startController({
+    directory: flags.directory,
+    stateDirectory: flags.stateDir,
+    listen: flags.listen,
+    serverNames: flags.serverName ?? ['skerry.skerry-system.svc'],
+    adminSocket: flags.adminSocket ?? join(flags.stateDir, 'admin.sock'),
+    trustDomain: flags.trustDomain,
+    rootNamespace: flags.rootNamespace,
+    meshCidrs: flags.meshCidr ?? [],
+    outbound: flags.outbound,
+    accessLog: flags.accessLog,
+    svidTtlSeconds: flags.svidTtl,
+    maxStreamAgeSeconds: flags.maxStreamAge,
+    logLevel: flags.logLevel,
+  });
+  io.stderr.write(`skerry: serving ADS on ${running.address}\n`);
+  await untilStopped();
+  await running.stop();
+}
+
+/** The command. */
+export const controllerCommand: CommandDefinition = {
+  name: 'controller',
+  summary: 'run the control plane from a directory of Kubernetes YAML',
+  example: 'skerry controller --directory ./mesh --state-dir /var/lib/skerry',
+  configure(command: Command, io: Io): void {
+    command
+      .addOption(
+        new Option('--directory <dir>', 'Kubernetes YAML to serve; watched')
+          .env('SKERRY_DIRECTORY')
+          .makeOptionMandatory(),
+      )
+      .addOption(
+        new Option('--state-dir <dir>', 'where the CA and the last good objects are kept')
+          .env('SKERRY_STATE_DIR')
+          .makeOptionMandatory(),
+      )
+      .addOption(
+        new Option('--listen <host:port>', 'address of the ADS server')
+          .env('SKERRY_LISTEN')
+          .default('0.0.0.0:15010'),
+      )
+      .addOption(
+        new Option(
+          '--server-name <name>',
+          'DNS name in the control plane’s certificate; repeatable (default: skerry.skerry-system.svc)',
+        )
+          .env('SKERRY_SERVER_NAME')
+          .argParser(collect),
+      )
+      .addOption(
+        new Option(
+          '--admin-socket <path>',
+          'unix socket of the admin API (default: <state-dir>/admin.sock)',
+        ).env('SKERRY_ADMIN_SOCKET'),
+      )
+      .addOption(
+        new Option('--trust-domain <name>', 'trust domain of every identity')
+          .env('SKERRY_TRUST_DOMAIN')
+          .default('cluster.local'),
+      )
+      .addOption(
+        new Option('--root-namespace <name>', 'namespace that may speak for the whole mesh')
+          .env('SKERRY_ROOT_NAMESPACE')
+          .default('skerry-system'),
+      )
+      .addOption(
+        new Option(
+          '--mesh-cidr <cidr>',
+          'addresses of Services and pods; repeatable (default: any address may be the mesh’s)',
+        )
+          .env('SKERRY_MESH_CIDR')
+          .argParser(collect),
+      )
+      .addOption(
+        new Option('--outbound <layout>', 'what sidecars hold: what they use, or everything')
+          .env('SKERRY_OUTBOUND')
+          .choices(['on-demand', 'eager'])
+          .default('on-demand'),
+      )
+      .addOption(
+        new Option('--access-log <mode>', 'what sidecars log')
+          .env('SKERRY_ACCESS_LOG')
+          .choices(['Off', 'Errors', 'All'])
+          .default('Errors'),
+      )
+      .addOption(
+        new Option('--svid-ttl <seconds>', 'life of a workload’s certificate')
+          .env('SKERRY_SVID_TTL')
+          .argParser(parseSeconds)
+          .default(43_200),
+      )
+      .addOption(
+        new Option('--max-stream-age <seconds>', 'age at which a sidecar is asked to reconnect')
+          .env('SKERRY_MAX_STREAM_AGE')
+          .argParser(parseSeconds)
+          .default(1_800),
+      )
+      .addOption(
+        new Option('--log-level <level>', 'how much is logged (JSON, stderr)')
+          .env('SKERRY_LOG_LEVEL')
+          .choices(['debug', 'info', 'warn', 'error', 'silent'])
+          .default('info'),
+      )
+      .action((flags: Flags) => run(flags, io));
+  },
+};
