@@ -39,6 +39,15 @@ export interface Output {
   readonly value: unknown;
 }
 
+/** A function given to the graph threw: a bug, since what is wrong in the user's objects is data. */
+export interface Failure {
+  /** The collection or lookup whose function it was. */
+  readonly collection: string;
+  /** The key of the input row. The row keeps what it had yielded before. */
+  readonly key: string;
+  readonly error: unknown;
+}
+
 /** What one turn did. */
 export interface TurnResult {
   /** Counts turns from 1. */
@@ -47,9 +56,25 @@ export interface TurnResult {
   readonly outputs: readonly Output[];
   /** How many rows were rerun, by collection: what the tests of locality count. */
   readonly reruns: ReadonlyMap<string, number>;
+  /** Rows whose function threw in this turn; all other rows are up to date. */
+  readonly failures: readonly Failure[];
 }
 
-/** A graph of collections. Define everything first, then turn. */
+/** How much a graph holds. */
+export interface GraphSize {
+  readonly rows: number;
+  /** What rows have read, counted once per reader. */
+  readonly dependencies: number;
+  /** Places that are kept because somebody has read them, present or not. */
+  readonly topics: number;
+}
+
+/**
+ * A graph of collections. Define everything first, then turn. A row function may read what was
+ * defined before its own collection and nothing else, so there are no cycles and no row sees a
+ * half-updated world. Values are compared by structure (see equal.ts); a value that equals the
+ * former one is dropped and the former kept.
+ */
 export interface Graph {
   source<V>(name: string): Source<V>;
   /** One output row per input row; undefined yields none. `fn` must be pure. */
@@ -58,7 +83,10 @@ export interface Graph {
     input: Collection<I>,
     fn: (row: I, key: string, read: Read) => O | undefined,
   ): Collection<O>;
-  /** Any number of output rows per input row; when two input rows claim one key the smaller input key has it. */
+  /**
+   * Any number of output rows per input row; when two input rows claim one key the smaller input
+   * key has it, and of one row's own claims the last.
+   */
   expand<I, O>(
     name: string,
     input: Collection<I>,
@@ -75,6 +103,8 @@ export interface Graph {
   turn(changes: Changes): TurnResult;
   /** The row at `key` after the last turn; for reading from outside a turn only. */
   get<V>(collection: Collection<V>, key: string): V | undefined;
-  /** All rows after the last turn, for reading from outside a turn only. */
+  /** All rows after the last turn, ordered by key; for reading from outside a turn only. */
   rows<V>(collection: Collection<V>): ReadonlyMap<string, V>;
+  /** Counts what the graph holds; walks over everything, for tests and debugging. */
+  size(): GraphSize;
 }

@@ -1,12 +1,15 @@
 /** The incremental engine's face. */
-export {
-  createGraph,
-  type Changes,
-  type Collection,
-  type Graph,
-  type Lookup,
-  type Output,
-  type Read,
-  type Source,
-  type TurnResult,
+export { createGraph } from './engine.js';
+export { equal } from './equal.js';
+export type {
+  Changes,
+  Collection,
+  Failure,
+  Graph,
+  GraphSize,
+  Lookup,
+  Output,
+  Read,
+  Source,
+  TurnResult,
 } from './graph.js';

@@ -1,0 +1,131 @@
+/** A lookup: the rows of a collection by keys computed from them. Mutable, hot. */
+import type { Freeze } from './freeze.js';
+import type { Failure } from './graph.js';
+import { type Place, Topic } from './recorder.js';
+import type { Step, StepSize } from './step.js';
+import { compareKeys, type Table } from './table.js';
+
+/** What a lookup is made of. */
+export interface IndexOptions<V> {
+  readonly place: Place;
+  readonly table: Table<V>;
+  readonly keysOf: (row: V, key: string) => Iterable<string>;
+  readonly freeze: Freeze | undefined;
+}
+
+interface Bucket<V> {
+  readonly members: Set<string>;
+  readonly topic: Topic;
+  /** The rows in order, until something changes. */
+  rows: readonly V[] | undefined;
+  /** The pass that has announced it last. */
+  announced: number;
+}
+
+const noKeys: ReadonlySet<string> = new Set();
+
+/** An index over a table, brought up to date by {@link IndexTable.advance}. */
+export class IndexTable<V> implements Step {
+  readonly place: Place;
+  /** Keys of rows that have changed. */
+  readonly dirty = new Set<string>();
+  readonly #options: IndexOptions<V>;
+  readonly #keysByRow = new Map<string, ReadonlySet<string>>();
+  readonly #buckets = new Map<string, Bucket<V>>();
+  #pass = 0;
+
+  /** Follows the table from now on; the table must be empty. */
+  constructor(options: IndexOptions<V>) {
+    this.place = options.place;
+    this.#options = options;
+    options.table.followers.push(this.dirty);
+  }
+
+  /** Has the readers of changed buckets rerun; reruns no row itself. */
+  advance(failures: Failure[]): number {
+    this.#pass += 1;
+    for (const key of this.dirty) {
+      const before = this.#keysByRow.get(key) ?? noKeys;
+      const after = this.#keysOf(key, failures) ?? before;
+      for (const indexKey of before) {
+        if (!after.has(indexKey)) this.#leave(indexKey, key);
+      }
+      for (const indexKey of after) this.#enter(indexKey, key);
+      if (after.size === 0) this.#keysByRow.delete(key);
+      else this.#keysByRow.set(key, after);
+    }
+    this.dirty.clear();
+    return 0;
+  }
+
+  /** What stands for the rows under `indexKey`, and the rows. */
+  find(indexKey: string): { readonly topic: Topic; readonly rows: readonly V[] } {
+    const bucket = this.#bucket(indexKey);
+    if (bucket.rows === undefined) {
+      const rows: V[] = [];
+      for (const key of [...bucket.members].sort(compareKeys)) {
+        const row = this.#options.table.rows.get(key);
+        if (row !== undefined) rows.push(row);
+      }
+      this.#options.freeze?.(rows);
+      bucket.rows = rows;
+    }
+    return { topic: bucket.topic, rows: bucket.rows };
+  }
+
+  measure(): StepSize {
+    return { dependencies: 0, topics: this.#buckets.size };
+  }
+
+  /** Undefined when `keysOf` threw. */
+  #keysOf(key: string, failures: Failure[]): ReadonlySet<string> | undefined {
+    const row = this.#options.table.rows.get(key);
+    if (row === undefined) return noKeys;
+    try {
+      return new Set(this.#options.keysOf(row, key));
+    } catch (error) {
+      failures.push({ collection: this.place.name, key, error });
+      return undefined;
+    }
+  }
+
+  #bucket(indexKey: string): Bucket<V> {
+    let bucket = this.#buckets.get(indexKey);
+    if (bucket === undefined) {
+      const topic = new Topic(indexKey, () => {
+        this.#dropIfUnused(indexKey);
+      });
+      bucket = { members: new Set(), topic, rows: undefined, announced: 0 };
+      this.#buckets.set(indexKey, bucket);
+    }
+    return bucket;
+  }
+
+  #enter(indexKey: string, key: string): void {
+    const bucket = this.#bucket(indexKey);
+    bucket.members.add(key);
+    this.#announce(bucket);
+  }
+
+  #leave(indexKey: string, key: string): void {
+    const bucket = this.#bucket(indexKey);
+    bucket.members.delete(key);
+    this.#announce(bucket);
+    this.#dropIfUnused(indexKey);
+  }
+
+  /** Once per pass: nobody reads a bucket while its index is being brought up to date. */
+  #announce(bucket: Bucket<V>): void {
+    if (bucket.announced === this.#pass) return;
+    bucket.announced = this.#pass;
+    bucket.rows = undefined;
+    bucket.topic.announce();
+  }
+
+  #dropIfUnused(indexKey: string): void {
+    const bucket = this.#buckets.get(indexKey);
+    if (bucket?.members.size === 0 && bucket.topic.readers.size === 0) {
+      this.#buckets.delete(indexKey);
+    }
+  }
+}
