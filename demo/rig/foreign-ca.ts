@@ -1,0 +1,41 @@
+/** A certificate authority that is none of the mesh's, to show that its certificates are worth nothing there. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runCommand } from './process.js';
+
+/** A client certificate and its key, PEM. */
+export interface ForeignIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'] as const;
+
+/** Makes a root in `directory` and a certificate for `spiffeId` under it, by openssl. Throws CommandError. */
+export async function foreignIdentity(
+  directory: string,
+  spiffeId: string,
+): Promise<ForeignIdentity> {
+  await mkdir(directory, { recursive: true });
+  const file = (name: string): string => join(directory, name);
+  await writeFile(
+    file('leaf.ext'),
+    `subjectAltName=critical,URI:${spiffeId}\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth,serverAuth\nbasicConstraints=critical,CA:FALSE\n`,
+  );
+  await runCommand([
+    ...['openssl', 'req', '-x509', ...newKey, '-subj', '/CN=foreign root', '-days', '1'],
+    ...['-keyout', file('root.key'), '-out', file('root.pem')],
+  ]);
+  await runCommand([
+    ...['openssl', 'req', '-new', ...newKey, '-subj', '/'],
+    ...['-keyout', file('leaf.key'), '-out', file('leaf.csr')],
+  ]);
+  await runCommand([
+    ...['openssl', 'x509', '-req', '-in', file('leaf.csr'), '-days', '1'],
+    ...['-CA', file('root.pem'), '-CAkey', file('root.key'), '-CAcreateserial'],
+    ...['-extfile', file('leaf.ext'), '-out', file('leaf.pem')],
+  ]);
+  const leaf = await readFile(file('leaf.pem'), 'utf8');
+  const root = await readFile(file('root.pem'), 'utf8');
+  return { cert: leaf + root, key: await readFile(file('leaf.key'), 'utf8') };
+}
