@@ -1,0 +1,12 @@
+/** What every room may use; no word of the mesh. */
+export { backoffDelayMs, wait, type Backoff } from './backoff.js';
+export { systemClock, type Clock } from './clock.js';
+export {
+  createLogger,
+  silentLogger,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+} from './logger.js';
+export { Redacted } from './redacted.js';
+export { fail, ok, type Result } from './result.js';
