@@ -1,0 +1,119 @@
+/** Access logs: one JSON object a line on standard output, without bodies, queries or credentials. */
+import type { JsonObject } from '../../../gen/envoy.js';
+import type { AccessLog, AccessLogFilter } from './messages.js';
+import type { SpellSettings } from './settings.js';
+
+/** Which way the call goes, as the log says it. */
+export type Direction = 'inbound' | 'outbound';
+
+const connectionFields = {
+  time: '%START_TIME%',
+  flags: '%RESPONSE_FLAGS%',
+  duration_ms: '%DURATION%',
+  bytes_received: '%BYTES_RECEIVED%',
+  bytes_sent: '%BYTES_SENT%',
+  connection_id: '%CONNECTION_ID%',
+  termination_details: '%CONNECTION_TERMINATION_DETAILS%',
+  peer: '%DOWNSTREAM_PEER_URI_SAN%',
+  peer_address: '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%',
+  destination: '%DOWNSTREAM_LOCAL_ADDRESS%',
+  downstream_failure: '%DOWNSTREAM_TRANSPORT_FAILURE_REASON%',
+  upstream_cluster: '%UPSTREAM_CLUSTER_RAW%',
+  upstream_host: '%UPSTREAM_HOST%',
+  upstream_peer: '%UPSTREAM_PEER_URI_SAN%',
+  upstream_failure: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
+  filter_chain: '%FILTER_CHAIN_NAME%',
+};
+
+const requestFields = {
+  method: '%REQ(:METHOD)%',
+  // Without the query, which may carry credentials.
+  path: '%PATH(NQ:ORIG_OR_PATH)%',
+  authority: '%REQ(:AUTHORITY)%',
+  http_protocol: '%PROTOCOL%',
+  status: '%RESPONSE_CODE%',
+  grpc_status: '%GRPC_STATUS_NUMBER%',
+  details: '%RESPONSE_CODE_DETAILS%',
+  route: '%ROUTE_NAME%',
+  attempts: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%',
+  first_byte_ms: '%RESPONSE_DURATION%',
+  request_id: '%REQ(X-REQUEST-ID)%',
+  user_agent: '%REQ(USER-AGENT)%',
+};
+
+/** Statuses that a gRPC call fails with; UNKNOWN is left out, since Envoy takes every plain 200 for it. */
+const grpcFailures = [
+  'CANCELED',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+] as const;
+
+/** Any response flag: Envoy itself met a failure. */
+const flagged: AccessLogFilter = { response_flag_filter: {} };
+
+const failedRequest: AccessLogFilter = {
+  or_filter: {
+    filters: [
+      {
+        status_code_filter: {
+          comparison: {
+            op: 'GE',
+            value: { default_value: 400, runtime_key: 'skerry.access_log.errors_from_status' },
+          },
+        },
+      },
+      flagged,
+      { grpc_status_filter: { statuses: grpcFailures } },
+    ],
+  },
+};
+
+/** The log of HTTP requests. */
+export function spellHttpAccessLog(
+  direction: Direction,
+  settings: SpellSettings,
+): readonly AccessLog[] {
+  return spell(
+    { kind: 'http', direction, ...connectionFields, ...requestFields },
+    failedRequest,
+    settings,
+  );
+}
+
+/** The log of connections that carry other bytes. */
+export function spellTcpAccessLog(
+  direction: Direction,
+  settings: SpellSettings,
+): readonly AccessLog[] {
+  return spell({ kind: 'tcp', direction, ...connectionFields }, flagged, settings);
+}
+
+function spell(
+  fields: JsonObject,
+  errors: AccessLogFilter,
+  settings: SpellSettings,
+): readonly AccessLog[] {
+  if (settings.accessLog === 'Off') return [];
+  return [
+    {
+      name: 'envoy.access_loggers.stdout',
+      ...(settings.accessLog === 'Errors' ? { filter: errors } : {}),
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
+        log_format: { json_format: fields },
+      },
+    },
+  ];
+}

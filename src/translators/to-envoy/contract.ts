@@ -1,0 +1,27 @@
+/** Names and ports that the spelled resources share with each other and with the sidecar's rules. */
+
+/** Where redirected calls of the app arrive. */
+export const outboundPort = 15001;
+/** Where redirected calls to the app arrive. */
+export const inboundPort = 15006;
+/** Readiness and probes. */
+export const readinessPort = 15021;
+/** Metrics of the sidecar. */
+export const metricsPort = 15090;
+
+/** Carries the cluster's name from the early header mutation to the route; never leaves the sidecar. */
+export const destinationHeader = 'x-skerry-dst';
+/** The outbound RouteConfiguration; virtual hosts are named `http/<address>`. */
+export const outboundRoutesName = 'http';
+
+/** ALPN of mesh TLS with HTTP inside. */
+export const httpAlpn = 'skerry-http';
+/** ALPN of mesh TLS with any other bytes inside. */
+export const tcpAlpn = 'skerry-tcp';
+
+/** To the app of this pod. */
+export const inboundClusterName = 'inbound';
+/** To the address that was called, in plaintext. */
+export const passthroughClusterName = 'passthrough';
+/** To nobody. */
+export const refuseClusterName = 'refuse';

@@ -1,0 +1,75 @@
+/** The listener that takes calls to the app: mutual TLS and authorization, port by port. */
+import type { InboundIr, InboundPortIr } from '../../ir/index.js';
+import { inboundPort, metricsPort, outboundPort, readinessPort } from './contract.js';
+import { spellInboundChains } from './inbound-chains.js';
+import { spellInboundRoutes } from './inbound-http.js';
+import {
+  spellHttpInspector,
+  spellOriginalDst,
+  spellPortPredicate,
+  spellTlsInspector,
+} from './listener-filters.js';
+import type { FilterChain, Listener, ListenerFilter, RouteConfiguration } from './messages.js';
+import type { SpellSettings } from './settings.js';
+import { spellRefusal } from './tcp-connection.js';
+import { spellAnyAddress } from './values.js';
+
+/**
+ * The listener `inbound` and its route configurations, one for each port that may carry HTTP.
+ * Envoy never goes back from a port's chains to those without a port, and there is no default
+ * chain: what no chain of its port admits is closed.
+ */
+export function spellInbound(
+  ir: InboundIr,
+  settings: SpellSettings,
+): { listener: Listener; routes: RouteConfiguration[] } {
+  const listener: Listener = {
+    name: 'inbound',
+    address: spellAnyAddress(inboundPort),
+    traffic_direction: 'INBOUND',
+    listener_filters: [spellOriginalDst(), ...spellInspectors(ir.ports)],
+    listener_filters_timeout: '5s',
+    continue_on_listener_filters_timeout: true,
+    filter_chains: [
+      ...spellLoopGuards(settings),
+      ...ir.ports.flatMap((port) => spellInboundChains(port, settings)),
+    ],
+  };
+  const routes = ir.ports.filter((port) => port.protocol !== 'tcp').map(spellInboundRoutes);
+  return { listener, routes };
+}
+
+/** The sidecar's own ports are no destination: they would loop, or serve the caller Envoy itself. */
+function spellLoopGuards(settings: SpellSettings): FilterChain[] {
+  return [outboundPort, inboundPort, readinessPort, metricsPort].map((port) => ({
+    name: `refused/${String(port)}`,
+    filter_chain_match: { destination_port: port },
+    filters: [spellRefusal('inbound', settings)],
+  }));
+}
+
+/** Ports where nothing depends on the first bytes are not inspected, so that servers may speak first. */
+function spellInspectors(ports: readonly InboundPortIr[]): ListenerFilter[] {
+  const filters: ListenerFilter[] = [];
+  const tls = spellDisabled(ports, (port) => port.mtls === 'Disabled' && port.protocol !== 'sniff');
+  if (tls !== 'everywhere') filters.push(spellTlsInspector(tls));
+  const http = spellDisabled(ports, (port) => port.protocol !== 'sniff' || port.mtls === 'Strict');
+  if (http !== 'everywhere') filters.push(spellHttpInspector(http));
+  return filters;
+}
+
+/** Where a filter is off, given for which entries it is not needed. */
+function spellDisabled(
+  ports: readonly InboundPortIr[],
+  isNeedless: (port: InboundPortIr) => boolean,
+): ReturnType<typeof spellPortPredicate> | 'everywhere' {
+  if (ports.every(isNeedless)) return 'everywhere';
+  const listed = (wanted: boolean): number[] =>
+    ports.flatMap((entry) =>
+      entry.port !== undefined && isNeedless(entry) === wanted ? [entry.port] : [],
+    );
+  const others = ports.find((entry) => entry.port === undefined);
+  if (others === undefined || !isNeedless(others)) return spellPortPredicate(listed(true));
+  const needed = spellPortPredicate(listed(false));
+  return needed === undefined ? 'everywhere' : { not_match: needed };
+}

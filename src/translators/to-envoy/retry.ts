@@ -1,0 +1,37 @@
+/** Retries of requests. */
+import type { RetryIr } from '../../ir/index.js';
+import type { RetryPolicy } from './messages.js';
+import { spellDuration } from './values.js';
+
+/** How often another host is looked for before one that was tried is taken again. */
+const hostSelectionAttempts = 5;
+
+/** The policy; undefined when nothing is retried. */
+export function spellRetry(ir: RetryIr): RetryPolicy | undefined {
+  const conditions: Set<string> = new Set(ir.on);
+  // Envoy reads the list of codes only under this condition.
+  if (ir.statusCodes.length > 0) conditions.add('retriable-status-codes');
+  if (ir.attempts === 0 || conditions.size === 0) return undefined;
+  return {
+    retry_on: [...conditions].join(','),
+    num_retries: ir.attempts,
+    ...(ir.perTryTimeoutMs === undefined
+      ? {}
+      : { per_try_timeout: spellDuration(ir.perTryTimeoutMs) }),
+    retry_back_off: {
+      base_interval: spellDuration(ir.backoff.baseMs),
+      max_interval: spellDuration(ir.backoff.maxMs),
+    },
+    ...(ir.statusCodes.length === 0 ? {} : { retriable_status_codes: ir.statusCodes }),
+    retry_host_predicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        typed_config: {
+          '@type':
+            'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+        },
+      },
+    ],
+    host_selection_retry_max_attempts: hostSelectionAttempts,
+  };
+}

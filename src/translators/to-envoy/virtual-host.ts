@@ -1,0 +1,136 @@
+/** Virtual hosts: the routes of calls to one address. */
+import type { RouteActionIr, RouteIr, VirtualHostIr } from '../../ir/index.js';
+import type { HeaderChanges } from '../../model/index.js';
+import type {
+  HeaderValueOption,
+  RedirectAction,
+  Route,
+  RouteAction,
+  VirtualHost,
+} from './messages.js';
+import { spellPathChange } from './path-change.js';
+import { spellRetry } from './retry.js';
+import { spellRouteMatch } from './route-match.js';
+import { spellDuration } from './values.js';
+
+type Forward = Extract<RouteActionIr, { kind: 'forward' }>;
+type Redirect = Extract<RouteActionIr, { kind: 'redirect' }>;
+
+/**
+ * A VHDS resource: its name is the virtual host's (removal works only so, measured on 1.40), its
+ * domain the value of the destination header.
+ */
+export function spellVirtualHost(ir: VirtualHostIr): VirtualHost {
+  return { name: ir.name, domains: [`http|${ir.address}`], routes: ir.routes.map(spellRoute) };
+}
+
+function spellRoute(ir: RouteIr): Route {
+  const request = spellAdditions(ir.requestHeaders);
+  const response = spellAdditions(ir.responseHeaders);
+  return {
+    name: ir.name,
+    match: spellRouteMatch(ir.match),
+    ...spellAction(ir),
+    ...(request.length === 0 ? {} : { request_headers_to_add: request }),
+    ...(ir.requestHeaders.remove.length === 0
+      ? {}
+      : { request_headers_to_remove: ir.requestHeaders.remove }),
+    ...(response.length === 0 ? {} : { response_headers_to_add: response }),
+    ...(ir.responseHeaders.remove.length === 0
+      ? {}
+      : { response_headers_to_remove: ir.responseHeaders.remove }),
+  };
+}
+
+function spellAction({ action, match }: RouteIr): Route {
+  switch (action.kind) {
+    case 'forward':
+      return { route: spellForward(action, match.path) };
+    case 'redirect':
+      return { redirect: spellRedirect(action, match.path) };
+    case 'respond':
+      return {
+        direct_response: {
+          status: action.status,
+          ...(action.body === '' ? {} : { body: { inline_string: action.body } }),
+        },
+      };
+  }
+}
+
+function spellForward(action: Forward, path: RouteIr['match']['path']): RouteAction {
+  const retry = spellRetry(action.retry);
+  const [first, ...others] = action.clusters;
+  return {
+    ...(first !== undefined && others.length === 0
+      ? { cluster: first.name }
+      : {
+          weighted_clusters: {
+            clusters: action.clusters.map(({ name, weight }) => ({ name, weight })),
+          },
+        }),
+    timeout: action.timeoutMs === undefined ? '0s' : spellDuration(action.timeoutMs),
+    ...(retry === undefined ? {} : { retry_policy: retry }),
+    ...(action.rewritePath === undefined ? {} : spellPathChange(action.rewritePath, path)),
+    ...(action.rewriteHost === undefined ? {} : { host_rewrite_literal: action.rewriteHost }),
+    ...(action.mirror === undefined
+      ? {}
+      : { request_mirror_policies: [spellMirror(action.mirror)] }),
+  };
+}
+
+function spellMirror(mirror: NonNullable<Forward['mirror']>) {
+  return {
+    cluster: mirror.cluster,
+    runtime_fraction: {
+      default_value: {
+        numerator: Math.round(mirror.percent * 10_000),
+        denominator: 'MILLION' as const,
+      },
+    },
+    // The copy is to look like the original, whose Host has no `-shadow` behind it.
+    disable_shadow_host_suffix_append: true,
+  };
+}
+
+const redirectCodes = {
+  301: 'MOVED_PERMANENTLY',
+  302: 'FOUND',
+  303: 'SEE_OTHER',
+  307: 'TEMPORARY_REDIRECT',
+  308: 'PERMANENT_REDIRECT',
+} as const;
+
+function spellRedirect(action: Redirect, path: RouteIr['match']['path']): RedirectAction {
+  return {
+    response_code: redirectCodes[action.statusCode],
+    ...(action.scheme === undefined ? {} : { scheme_redirect: action.scheme }),
+    ...(action.hostname === undefined ? {} : { host_redirect: action.hostname }),
+    ...(action.port === undefined ? {} : { port_redirect: action.port }),
+    ...(action.path === undefined ? {} : spellPathChange(action.path, path)),
+  };
+}
+
+/**
+ * What is set and then added. Envoy removes before it adds, the IR removes last: what is removed
+ * is not added at all.
+ */
+function spellAdditions(changes: HeaderChanges): HeaderValueOption[] {
+  const removed = new Set(changes.remove.map((name) => name.toLowerCase()));
+  const spell = (
+    headers: Readonly<Record<string, string>>,
+    action: 'OVERWRITE_IF_EXISTS_OR_ADD' | 'APPEND_IF_EXISTS_OR_ADD',
+  ): HeaderValueOption[] =>
+    Object.entries(headers)
+      .filter(([key]) => !removed.has(key.toLowerCase()))
+      .map(([key, value]) => ({
+        // A value is text; a single % would start one of Envoy's format commands.
+        header: { key, value: value.replaceAll('%', '%%') },
+        append_action: action,
+        keep_empty_value: true,
+      }));
+  return [
+    ...spell(changes.set, 'OVERWRITE_IF_EXISTS_OR_ADD'),
+    ...spell(changes.add, 'APPEND_IF_EXISTS_OR_ADD'),
+  ];
+}
