@@ -1,0 +1,84 @@
+/** Every metric of the control plane, defined once; labels are bounded by construction. */
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** The control plane's metrics. */
+export interface Metrics {
+  readonly turnSeconds: Histogram;
+  readonly turnFailures: Counter;
+  readonly resourcesChanged: Counter<'type'>;
+  readonly nacks: Counter<'type'>;
+  readonly refusedStreams: Counter<'reason'>;
+  readonly certificatesIssued: Counter;
+  /** Text in the Prometheus exposition format. */
+  expose(): Promise<string>;
+}
+
+/** Numbers that are read when somebody scrapes, not when they change. */
+export interface Gauges {
+  readonly streams: () => number;
+  readonly demandedNames: () => number;
+  readonly diagnostics: () => number;
+  readonly generation: () => number;
+}
+
+/** Creates the metrics in a registry of their own. */
+export function createMetrics(gauges: Gauges): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, value: () => number): void => {
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect(): void {
+        this.set(value());
+      },
+    });
+  };
+  gauge('skerry_streams', 'ADS streams that are open', gauges.streams);
+  gauge(
+    'skerry_demanded_names',
+    'cluster names that sidecars have asked for',
+    gauges.demandedNames,
+  );
+  gauge('skerry_diagnostics', 'findings about the objects that are held', gauges.diagnostics);
+  gauge('skerry_generation', 'turns of the graph since the start', gauges.generation);
+  return {
+    turnSeconds: new Histogram({
+      name: 'skerry_turn_seconds',
+      help: 'duration of one turn of the graph',
+      buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    }),
+    turnFailures: new Counter({
+      name: 'skerry_turn_failures_total',
+      help: 'rows whose computation threw: always a bug',
+      registers,
+    }),
+    resourcesChanged: new Counter({
+      name: 'skerry_resources_changed_total',
+      help: 'encoded resources that a turn changed',
+      labelNames: ['type'] as const,
+      registers,
+    }),
+    nacks: new Counter({
+      name: 'skerry_nacks_total',
+      help: 'responses that a sidecar refused',
+      labelNames: ['type'] as const,
+      registers,
+    }),
+    refusedStreams: new Counter({
+      name: 'skerry_refused_streams_total',
+      help: 'streams refused before they were served',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+    certificatesIssued: new Counter({
+      name: 'skerry_certificates_issued_total',
+      help: 'workload certificates signed',
+      registers,
+    }),
+    expose: () => registry.metrics(),
+  };
+}

@@ -1,0 +1,259 @@
+/** The whole way of one call, from the compiled mesh: name, listener, route, cluster, endpoint, TLS, verdict. */
+import { formatAddress, formatClusterName, type Origin, type Wire } from '../../ir/index.js';
+import type { ClusterIr, EndpointIr, EndpointsIr, InboundPortIr } from '../../ir/index.js';
+import { spiffeId, type Pod, type Service } from '../../model/index.js';
+import { judge } from './judge.js';
+import { matchRoute } from './match-route.js';
+import type { MeshView } from './mesh-view.js';
+
+/** The call to explain. */
+export interface Call {
+  readonly from: Pod;
+  /** Host as the app names it: `reviews.b`, `reviews.b.svc.cluster.local`, or an address. */
+  readonly host: string;
+  readonly port: number;
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One station of the way. */
+export interface Step {
+  readonly at: 'name' | 'listener' | 'route' | 'cluster' | 'endpoint' | 'tls' | 'verdict';
+  readonly says: string;
+  /** The objects behind it, `Kind namespace/name field`. */
+  readonly from: readonly string[];
+}
+
+/** The outcome on one endpoint. */
+export interface Outcome {
+  readonly endpoint: string;
+  readonly verdict: 'admitted' | 'refused' | 'refused at TLS' | 'no endpoint' | 'answered';
+  /** The rule that decided, where there is one. */
+  readonly by: string;
+}
+
+/** A call explained. */
+export interface Explanation {
+  readonly steps: readonly Step[];
+  /** One per endpoint that may be chosen; one in all where none is. */
+  readonly outcomes: readonly Outcome[];
+}
+
+/** What a host name means, or why it means nothing. */
+export function resolveHost(
+  view: MeshView,
+  from: Pod,
+  host: string,
+  clusterDomain: string,
+): { readonly ip?: string; readonly service?: Service; readonly says: string } {
+  if (/^[\d.]+$/.test(host) || host.includes(':')) {
+    const service = view.serviceByIp(host);
+    return { ip: host, ...(service && { service }), says: `${host} is an address` };
+  }
+  const suffix = [`.svc.${clusterDomain}`, '.svc'].find((end) => host.endsWith(end)) ?? '';
+  const [name = '', namespace = from.namespace, ...rest] = host
+    .slice(0, host.length - suffix.length)
+    .split('.');
+  const service = rest.length === 0 ? view.service(`${namespace}/${name}`) : undefined;
+  if (service === undefined) return { says: `${host} names no Service that is known` };
+  const ip = service.clusterIPs[0];
+  return ip === undefined
+    ? { service, says: `Service ${service.key} has no virtual IP` }
+    : { ip, service, says: `${host} is Service ${service.key} at ${ip}` };
+}
+
+function originTexts(origins: readonly Origin[]): readonly string[] {
+  return origins.map((one) =>
+    one.field === undefined ? one.object : `${one.object} ${one.field}`,
+  );
+}
+
+/** What the outbound listener takes the connection for. */
+function wireOf(view: MeshView, call: Call, ip: string, service: Service | undefined): Wire {
+  const declared = service?.ports.find((port) => port.port === call.port)?.protocol;
+  const listener = view.outboundListener(call.from);
+  if (!listener.opaquePorts.includes(call.port)) return 'http';
+  const asHttp = listener.httpOnOpaquePorts.find((one) => one.port === call.port);
+  return declared !== 'tcp' && asHttp?.ips.includes(ip) === true ? 'http' : 'tcp';
+}
+
+interface Way {
+  readonly steps: Step[];
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  readonly answered?: Outcome;
+}
+
+/** The stations up to the choice of clusters. */
+function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way {
+  const address = formatAddress(ip, call.port);
+  const host = wire === 'http' ? view.virtualHost(call.from, address) : undefined;
+  if (host === undefined) {
+    const name = formatClusterName({ kind: 'address', wire, ip, port: call.port });
+    return {
+      steps: [{ at: 'route', says: `no route policy speaks of ${address}`, from: [] }],
+      clusters: [{ name, weight: 1 }],
+    };
+  }
+  const [path = '', query = ''] = call.path.split('?', 2);
+  const matched = matchRoute(host, {
+    method: call.method,
+    path,
+    headers: call.headers,
+    query: Object.fromEntries(new URLSearchParams(query)),
+  });
+  if (matched === undefined) {
+    return {
+      steps: [{ at: 'route', says: 'no route matches', from: originTexts(host.origins) }],
+      clusters: [],
+      answered: { endpoint: '', verdict: 'answered', by: 'status 404' },
+    };
+  }
+  const { route } = matched;
+  const from = originTexts(route.origins);
+  const steps: Step[] = [{ at: 'route', says: `route ${route.name} takes it`, from }];
+  switch (route.action.kind) {
+    case 'forward':
+      return { steps, clusters: route.action.clusters };
+    case 'redirect':
+    case 'respond': {
+      const status =
+        route.action.kind === 'respond' ? route.action.status : route.action.statusCode;
+      const by = `status ${String(status)} from route ${route.name}`;
+      return { steps, clusters: [], answered: { endpoint: '', verdict: 'answered', by } };
+    }
+  }
+}
+
+function portOf(ports: readonly InboundPortIr[], port: number): InboundPortIr | undefined {
+  return ports.find((one) => one.port === port) ?? ports.find((one) => one.port === undefined);
+}
+
+/** TLS and verdict at one endpoint. */
+function judgeEndpoint(
+  view: MeshView,
+  call: Call,
+  wire: Wire,
+  cluster: ClusterIr,
+  endpoint: EndpointIr,
+): { readonly steps: readonly Step[]; readonly outcome: Outcome } {
+  const text = formatAddress(endpoint.ip, endpoint.port);
+  const usesMtls = endpoint.isInMesh && call.from.isInMesh;
+  const owner = view.podByIp(endpoint.ip);
+  const inbound = owner && view.inbound(owner);
+  const port = inbound && portOf(inbound.ports, endpoint.port);
+  const tls: Step = {
+    at: 'tls',
+    says: usesMtls
+      ? `mutual TLS to ${text}, which must prove ${cluster.spiffeIds.join(' or ')}`
+      : `plaintext to ${text}, which is not in the mesh`,
+    from: [],
+  };
+  if (port === undefined) {
+    return { steps: [tls], outcome: { endpoint: text, verdict: 'admitted', by: 'no sidecar' } };
+  }
+  const caller = call.from;
+  const judged = judge(
+    port,
+    {
+      ...(usesMtls && {
+        spiffeId: spiffeId(view.trustDomain, caller.namespace, caller.serviceAccount),
+      }),
+      ip: caller.ips[0] ?? '0.0.0.0',
+      usesMtls,
+    },
+    { method: call.method, path: call.path.split('?', 1)[0] ?? '/', isHttp: wire === 'http' },
+  );
+  const verdict: Step = {
+    at: 'verdict',
+    says: `${text} (${owner.key}): ${judged.verdict}${judged.by === '' ? '' : ` by ${judged.by}`}`,
+    from: originTexts(judged.origins),
+  };
+  return {
+    steps: [tls, verdict],
+    outcome: { endpoint: text, verdict: judged.verdict, by: judged.by },
+  };
+}
+
+function describeCluster(
+  cluster: ClusterIr,
+  endpoints: EndpointsIr | undefined,
+  share: string,
+): Step {
+  const from = originTexts(cluster.origins);
+  switch (cluster.kind.kind) {
+    case 'endpoints': {
+      const all = endpoints?.localities.flatMap((one) => one.endpoints) ?? [];
+      const count = `${String(all.length)} endpoint${all.length === 1 ? '' : 's'}`;
+      return { at: 'cluster', says: `${share}cluster ${cluster.name} has ${count}`, from };
+    }
+    case 'passthrough':
+      return { at: 'cluster', says: `${share}sent on as it is: an unknown address`, from };
+    case 'refuse':
+      return { at: 'cluster', says: `${share}refused: egress allows known addresses only`, from };
+    case 'dns':
+      return { at: 'cluster', says: `${share}to ${cluster.kind.hostname} by DNS`, from };
+  }
+}
+
+/** Explains `call`; pure, and the same on- and offline. */
+export function explain(view: MeshView, call: Call, clusterDomain: string): Explanation {
+  const target = resolveHost(view, call.from, call.host, clusterDomain);
+  const steps: Step[] = [
+    {
+      at: 'name',
+      says: target.says,
+      from: target.service === undefined ? [] : [`Service ${target.service.key}`],
+    },
+  ];
+  const { ip } = target;
+  if (ip === undefined) {
+    return { steps, outcomes: [{ endpoint: '', verdict: 'no endpoint', by: target.says }] };
+  }
+  const wire = wireOf(view, call, ip, target.service);
+  steps.push({
+    at: 'listener',
+    says: `taken by the outbound listener as ${wire === 'http' ? 'HTTP' : 'TCP'}`,
+    from: [],
+  });
+  const way = chooseClusters(view, call, ip, wire);
+  steps.push(...way.steps);
+  if (way.answered !== undefined) return { steps, outcomes: [way.answered] };
+  const total = way.clusters.reduce((sum, one) => sum + one.weight, 0);
+  const outcomes: Outcome[] = [];
+  for (const { name, weight } of way.clusters) {
+    const found = view.cluster(call.from, name);
+    const share =
+      way.clusters.length > 1 ? `${String(Math.round((100 * weight) / total))} %: ` : '';
+    if (found === undefined) {
+      steps.push({ at: 'cluster', says: `${share}cluster ${name} does not exist`, from: [] });
+      outcomes.push({ endpoint: '', verdict: 'no endpoint', by: name });
+      continue;
+    }
+    steps.push(describeCluster(found.cluster, found.endpoints, share));
+    const all = found.endpoints?.localities.flatMap((one) => one.endpoints) ?? [];
+    const healthy = all.filter((one) => one.health === 'healthy');
+    for (const endpoint of healthy.length > 0 ? healthy : all) {
+      const judged = judgeEndpoint(view, call, wire, found.cluster, endpoint);
+      steps.push(...judged.steps);
+      outcomes.push(judged.outcome);
+    }
+    if (all.length === 0)
+      outcomes.push({ endpoint: '', verdict: clusterVerdict(found.cluster), by: name });
+  }
+  return { steps, outcomes };
+}
+
+function clusterVerdict(cluster: ClusterIr): Outcome['verdict'] {
+  switch (cluster.kind.kind) {
+    case 'passthrough':
+    case 'dns':
+      return 'admitted';
+    case 'refuse':
+      return 'refused';
+    case 'endpoints':
+      return 'no endpoint';
+  }
+}
