@@ -1,5 +1,5 @@
 /** Brings up a whole mesh on this machine from a directory of YAML, and takes it down again. */
-import { chmod, cp, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startAgent, type Agent } from './agent.js';
@@ -10,6 +10,7 @@ import { startControlPlane, type ControlPlane } from './control-plane.js';
 import { readManifests, type Manifests, type PodManifest } from './manifests.js';
 import { createNetwork, podCidr, serviceCidr, type Network } from './network.js';
 import { startPod, type Pod } from './pod.js';
+import { startProcess, type RunningProcess } from './process.js';
 import { forwardingRules, hostsFile } from './resolution.js';
 import { waitFor } from './wait.js';
 
@@ -59,6 +60,10 @@ export interface Mesh {
   untilReady(keys: readonly string[], timeoutMs?: number): Promise<void>;
   /** Replaces one file of `directory` atomically; `undefined` removes it. Pods' names are resolved anew. */
   writeManifest(file: string, text: string | undefined): Promise<void>;
+  /** Writes the pods' hosts files anew from the manifests; broken manifests leave them as they are. */
+  resolveNames(): Promise<void>;
+  /** Runs the demo's HTTP server behind the router at an address outside the mesh. */
+  startExternalServer(ip: string, port: number): Promise<void>;
   /** Ends all processes and removes the network; the run directory too, unless it is kept. */
   stop(runDirectory: 'remove' | 'keep'): Promise<void>;
 }
@@ -94,6 +99,7 @@ async function bringUp(options: MeshOptions, undo: (() => Promise<void>)[]): Pro
   await inParallel(options.parallel ?? 4, wanted, (pod) =>
     pods.start(`${pod.namespace}/${pod.name}`),
   );
+  const externalServers: RunningProcess[] = [];
   const mesh: Mesh = {
     runDirectory,
     directory,
@@ -118,8 +124,14 @@ async function bringUp(options: MeshOptions, undo: (() => Promise<void>)[]): Pro
       await replaceFile(directory, file, text);
       await pods.resolveNames();
     },
+    resolveNames: () => pods.resolveNames(),
+    startExternalServer: async (ip, port) => {
+      await network.addExternalAddress(ip);
+      externalServers.push(await startExternalServer(ground, port));
+    },
     stop: async (fate) => {
       await pods.stopAll();
+      await Promise.all(externalServers.map((server) => server.stop()));
       await controlPlane?.stop();
       await prober.stop();
       await network.remove();
@@ -143,12 +155,7 @@ async function layGround(options: MeshOptions, undo: (() => Promise<void>)[]): P
   undo.push(() => network.remove());
   const prober = await startAgent({
     name: 'prober',
-    argv: containerArgv({
-      netns: network.router.path,
-      mounts: image.mounts,
-      uid: users.app,
-      argv: [image.node, join(image.apps, 'agent.js')],
-    }),
+    argv: routerArgv(network, image, 'agent.js'),
     logFile: join(runDirectory, 'prober.log'),
   });
   undo.push(() => prober.stop());
@@ -174,6 +181,32 @@ async function layGround(options: MeshOptions, undo: (() => Promise<void>)[]): P
   await mkdir(join(runDirectory, 'trust'));
   await writeFile(rootBundle, await controlPlane.rootBundle());
   return { ...ground, controlPlane };
+}
+
+async function startExternalServer(
+  { runDirectory, image, network }: Ground,
+  port: number,
+): Promise<RunningProcess> {
+  const server = await startProcess({
+    name: `external server on port ${port}`,
+    argv: routerArgv(network, image, 'http-server.js'),
+    env: { SERVICE: 'external', PORT: `${port}` },
+    logFile: join(runDirectory, `external-${port}.log`),
+  });
+  await waitFor({ what: server.name, timeoutMs: 10_000 }, async () =>
+    (await readFile(server.logFile, 'utf8')).includes('listening') ? true : undefined,
+  );
+  return server;
+}
+
+/** The argument list that runs one of the apps in the router's namespace. */
+function routerArgv(network: Network, image: ContainerImage, app: string): readonly string[] {
+  return containerArgv({
+    netns: network.router.path,
+    mounts: image.mounts,
+    uid: users.app,
+    argv: [image.node, join(image.apps, app)],
+  });
 }
 
 /** The pods of one mesh and their caller programs. */

@@ -41,6 +41,8 @@ export interface Pod {
   appLog(): Promise<string>;
   /** Starts another caller program beside the pod's apps, as the apps' user. */
   startAgent(): Promise<Agent>;
+  /** The argument list that runs a program in the pod as the apps' user. */
+  argv(program: readonly string[]): readonly string[];
   /** Rewrites its /etc/hosts. */
   setHosts(text: string): Promise<void>;
   /** Ends its processes and removes its namespace. */
@@ -95,6 +97,7 @@ export async function startPod(manifest: PodManifest, environment: PodEnvironmen
         logFile: join(directory, `agent-${agents}.log`),
       });
     },
+    argv: (program) => container(users.app, program),
     // In place: the file is bind-mounted, a renamed one would not be seen.
     setHosts: (text) => writeFile(hosts, text),
     stop: async () => {

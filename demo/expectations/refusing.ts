@@ -1,0 +1,102 @@
+/** Calls that policy refuses, and where the refusal can be read. */
+import { allOf, say, type DemoContext, type Expectation, type Finding } from '../expectation.js';
+import { waitFor } from '../rig/index.js';
+import { get } from './reaching.js';
+
+const deniedHttp: Expectation = {
+  name: 'A → C is refused with 403, and C’s access log names the policy',
+  check: async (context) => {
+    const result = await get(
+      context,
+      { from: 'a/frontend', to: 'c/ratings' },
+      { url: 'http://ratings.c:8080/' },
+    );
+    const logged = await logLine(context, 'c/ratings', 'c/callers/');
+    return allOf([
+      [say(result), result.status === 403],
+      [logged ?? 'no line of the access log names c/callers/…', logged !== undefined],
+    ]);
+  },
+};
+
+const deniedPath: Expectation = {
+  name: 'B → C at a forbidden path is refused with 403, and the access log names the rule',
+  check: async (context) => {
+    const way = { from: 'b/reviews-v1', to: 'c/ratings' };
+    const result = await get(context, way, { url: 'http://ratings.c:8080/admin/keys' });
+    const evasion = await get(context, way, { url: 'http://ratings.c:8080//x/..//admin/./keys' });
+    const logged = await logLine(context, 'c/ratings', 'c/ratings-paths/no-admin');
+    return allOf([
+      [say(result), result.status === 403],
+      [`the same path in disguise: ${say(evasion)}`, evasion.status === 403],
+      [logged ?? 'no line of the access log names c/ratings-paths/no-admin', logged !== undefined],
+    ]);
+  },
+};
+
+function deniedTcp(name: string, from: string): Expectation {
+  return {
+    name,
+    check: async ({ mesh, marker, record }): Promise<Finding> => {
+      const agent = await mesh.agent(from);
+      const before = await mesh.pod('c/ledger').appLog();
+      const result = await record(
+        { from, to: 'c/ledger', protocol: 'tcp' },
+        agent.tcp({ host: 'ledger.c', port: 7000, send: marker, expectBytes: marker.length }),
+      );
+      const after = (await mesh.pod('c/ledger').appLog()).slice(before.length);
+      return allOf([
+        [say(result), result.status === 'closed' && result.body === ''],
+        ['the app got no byte', !after.includes('first-bytes')],
+      ]);
+    },
+  };
+}
+
+const undeclaredPort: Expectation = {
+  name: 'a port that no Service declares obeys Strict and authorization',
+  check: async ({ mesh, marker, record }) => {
+    const { ip } = mesh.pod('c/ratings').manifest;
+    const call = async (from: string): ReturnType<DemoContext['record']> => {
+      const agent = await mesh.agent(from);
+      const url = `http://${ip}:9999/`;
+      return await record(
+        { from, to: `${ip}:9999`, protocol: 'http' },
+        agent.http({ url, headers: { 'x-demo-text': marker } }),
+      );
+    };
+    const [fromA, fromB] = [await call('a/frontend'), await call('b/reviews-v1')];
+    const fromOutside = await call('outside/legacy');
+    return allOf([
+      [`b/reviews-v1: ${say(fromB)}`, fromB.status === 200],
+      [`a/frontend: ${say(fromA)}`, fromA.status !== 200],
+      [`outside/legacy: ${say(fromOutside)}`, fromOutside.status === null],
+    ]);
+  },
+};
+
+/** The first line of a sidecar's log with a text in it; Envoy writes its log with some delay. */
+async function logLine(
+  { mesh }: DemoContext,
+  key: string,
+  text: string,
+): Promise<string | undefined> {
+  const { sidecar } = mesh.pod(key);
+  if (sidecar === undefined) return undefined;
+  try {
+    return await waitFor({ what: `${text} in the access log`, timeoutMs: 15_000 }, async () =>
+      (await sidecar.log()).split('\n').find((line) => line.includes(text)),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** In the order shown. */
+export const refusingExpectations: readonly Expectation[] = [
+  deniedHttp,
+  deniedPath,
+  deniedTcp('A → C by TCP is closed before a byte reaches the app', 'a/frontend'),
+  deniedTcp('B → C by TCP is closed for the one workload that a TCP rule names', 'b/greeter'),
+  undeclaredPort,
+];
