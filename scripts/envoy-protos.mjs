@@ -44,7 +44,7 @@ export function additionFiles() {
  * Returns the reflection root and the names of the messages that the root files declare.
  */
 export function loadEnvoyProtos() {
-  const { include, files } = JSON.parse(
+  const { include, gone, files } = JSON.parse(
     readFileSync(join(packageRoot, 'proto', 'roots.json'), 'utf8'),
   );
   const folders = include.map((name) => join(upstreamDir(), name));
@@ -63,8 +63,14 @@ export function loadEnvoyProtos() {
   for (const file of additions) {
     if (upstreamHas(file)) mergeFile(root, join(additionsDir, file));
   }
+  for (const name of gone) {
+    const last = name.lastIndexOf('.');
+    const parent = root.lookup(name.slice(0, last));
+    parent.remove(parent.get(name.slice(last + 1)));
+  }
   root.resolveAll();
-  return { root, declared: files.flatMap((file) => messagesOf(find(file))).sort() };
+  const declared = files.flatMap((file) => messagesOf(find(file)));
+  return { root, declared: declared.filter((name) => !gone.includes(name)).sort() };
 }
 
 /** Full names of the messages that one file declares at its top level. */
