@@ -1,0 +1,92 @@
+/** What an authority is opened with, what it is asked, and its defaults. */
+import { randomBytes as systemRandomBytes } from 'node:crypto';
+import type { Clock } from '../lib/clock.js';
+import type { SpiffeId } from '../model/index.js';
+import type { CaStore } from './store.js';
+
+const dayMs = 24 * 60 * 60 * 1000;
+
+/** How long certificates live, in milliseconds. */
+export interface Lifetimes {
+  readonly rootMs: number;
+  readonly issuerMs: number;
+  readonly leafMs: number;
+  /** The control plane's own server certificate. */
+  readonly serverMs: number;
+  /** How far `notBefore` lies before the signing, for peers whose clock runs behind. */
+  readonly backdateMs: number;
+}
+
+/** Root 10 years, intermediates 1 year, workloads 12 hours, own server 30 days, backdated 5 minutes. */
+export const defaultLifetimes: Lifetimes = {
+  rootMs: 3650 * dayMs,
+  issuerMs: 365 * dayMs,
+  leafMs: dayMs / 2,
+  serverMs: 30 * dayMs,
+  backdateMs: 5 * 60 * 1000,
+};
+
+/** One line of the audit log: who was given what. */
+export interface IssuanceAudit {
+  readonly serial: string;
+  readonly spiffeId: SpiffeId;
+  readonly podUid: string;
+  readonly notAfterMs: number;
+}
+
+/** Something an operator must know that does not stop the authority. */
+export interface CaWarning {
+  readonly code: 'chain-not-stored' | 'issuer-not-stored' | 'issuer-not-renewed';
+  readonly cause: unknown;
+}
+
+/** A request for a workload's certificate; the identity comes from the authenticated stream alone. */
+export interface IssueRequest {
+  readonly spiffeId: SpiffeId;
+  /** PKCS #10, PEM. */
+  readonly csr: string;
+  /** For the audit line. */
+  readonly podUid: string;
+}
+
+/** Why no certificate was given. */
+export interface IssueRefusal {
+  readonly code: 'csr' | 'identity' | 'issuer-expired';
+  readonly detail: string;
+}
+
+/** What an authority is opened with. */
+export interface AuthorityOptions {
+  readonly store: CaStore;
+  /** A plain host name (SPIFFE-ID, section 2.1). */
+  readonly trustDomain: string;
+  readonly clock: Clock;
+  readonly lifetimes?: Partial<Lifetimes>;
+  /** Roots known to be published elsewhere; opening fails when the active root is not among them. PEM. */
+  readonly publishedBundle?: string;
+  readonly audit?: (line: IssuanceAudit) => void;
+  readonly warn?: (warning: CaWarning) => void;
+  /** Numbers in [0, 1), for the spread of renewals. */
+  readonly random?: () => number;
+  readonly randomBytes?: (count: number) => Uint8Array;
+}
+
+/** Options with every default filled in. */
+export type Settled = Required<Omit<AuthorityOptions, 'lifetimes' | 'publishedBundle'>> & {
+  readonly lifetimes: Lifetimes;
+};
+
+/** Fills in the defaults. */
+export function settle(options: AuthorityOptions): Settled {
+  const ignore = (): void => undefined;
+  return {
+    store: options.store,
+    trustDomain: options.trustDomain,
+    clock: options.clock,
+    lifetimes: { ...defaultLifetimes, ...options.lifetimes },
+    audit: options.audit ?? ignore,
+    warn: options.warn ?? ignore,
+    random: options.random ?? Math.random,
+    randomBytes: options.randomBytes ?? systemRandomBytes,
+  };
+}

@@ -1,0 +1,393 @@
+/** The authority at work: one root, the right leaves, renewal, and damage. */
+import { beforeEach, expect, test } from '@jest/globals';
+import { buildSync } from 'esbuild';
+import { spawn } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { spiffeId } from '../model/index.js';
+import { openAuthority, type Authority } from './authority.js';
+import type { AuthorityOptions, CaWarning, IssuanceAudit } from './authority-options.js';
+import type { Svid } from './issued.js';
+import type { ServerCertificate } from './server-certificate.js';
+import type { CaStore } from './store.js';
+import { openDirectoryStore } from './store-directory.js';
+import {
+  freshRequest,
+  heldClock,
+  temporaryDirectory,
+  verifyChain,
+  type HeldClock,
+} from './test-kit.js';
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+const cart = spiffeId('example.org', 'shop', 'cart');
+
+let directory: string;
+let clock: HeldClock;
+let warnings: CaWarning[];
+let audit: IssuanceAudit[];
+
+beforeEach(() => {
+  directory = join(temporaryDirectory(), 'ca');
+  clock = heldClock();
+  warnings = [];
+  audit = [];
+});
+
+async function open(more: Partial<AuthorityOptions> = {}): Promise<Authority> {
+  return openAuthority({
+    store: more.store ?? (await openDirectoryStore(directory)),
+    trustDomain: 'example.org',
+    clock,
+    random: () => 0.5,
+    warn: (warning) => warnings.push(warning),
+    audit: (line) => audit.push(line),
+    ...more,
+  });
+}
+
+async function issue(authority: Authority, csr: string, id = cart): Promise<Svid> {
+  const issued = await authority.issue({ spiffeId: id, csr, podUid: 'uid-1' });
+  if (!issued.ok) throw new Error(issued.error.detail);
+  return issued.value;
+}
+
+function fileIn(...path: readonly string[]): string {
+  return join(directory, ...path);
+}
+
+test('an issued chain verifies under the bundle and lives 12 hours, backdated 5 minutes', async () => {
+  const authority = await open();
+  const svid = await issue(authority, freshRequest());
+  expect(verifyChain(svid.chainPem, authority.bundle())).toMatchObject({ isOk: true });
+  expect(svid.notBeforeMs).toBe(clock.now() - 5 * 60_000);
+  expect(svid.notAfterMs).toBe(clock.now() + 12 * hourMs);
+  expect(svid.renewAtMs).toBe(clock.now() + 6 * hourMs);
+  expect(new X509Certificate(svid.chainPem).subjectAltName).toBe(`URI:${cart}`);
+});
+
+test('each issuance writes one audit line, an answer from memory none', async () => {
+  const authority = await open();
+  const csr = freshRequest();
+  const svid = await issue(authority, csr);
+  await issue(authority, csr);
+  const { serial, notAfterMs } = svid;
+  expect(audit).toEqual([{ serial, spiffeId: cart, podUid: 'uid-1', notAfterMs }]);
+});
+
+test('a restarted authority has the same root and answers with the same bytes until renewal', async () => {
+  const csr = freshRequest();
+  const first = await open();
+  const before = await issue(first, csr);
+  clock.advance(5 * hourMs);
+  const second = await open();
+  expect(second.bundle()).toBe(first.bundle());
+  expect(await issue(second, csr)).toEqual(before);
+  clock.advance(hourMs);
+  const after = await issue(second, csr);
+  expect(after.serial).not.toBe(before.serial);
+  expect(after.notAfterMs).toBe(clock.now() + 12 * hourMs);
+});
+
+test('the same key under another identity gets a certificate of its own', async () => {
+  const authority = await open();
+  const csr = freshRequest();
+  const other = spiffeId('example.org', 'shop', 'basket');
+  expect((await issue(authority, csr, other)).chainPem).not.toBe(
+    (await issue(authority, csr)).chainPem,
+  );
+});
+
+test.each<[string, (svid: Svid) => string]>([
+  ['that is cut off', (svid) => JSON.stringify(svid).slice(0, 100)],
+  ['for another key', (svid) => JSON.stringify(svid)],
+  [
+    'with a changed life',
+    (svid) => JSON.stringify({ ...svid, notAfterMs: svid.notAfterMs + 1000 }),
+  ],
+  ['of a wrong type', (svid) => JSON.stringify({ ...svid, chainPem: 7 })],
+])('a stored chain %s is not served', async (what, spoil) => {
+  const first = await open();
+  const csr = freshRequest();
+  const svid = await issue(first, csr);
+  const [name = ''] = readdirSync(fileIn('issued'));
+  const foreign = what === 'for another key' ? await issue(first, freshRequest()) : svid;
+  writeFileSync(fileIn('issued', name), spoil(foreign), { mode: 0o600 });
+  const served = await issue(await open(), csr);
+  expect(served.serial).not.toBe(foreign.serial);
+  expect(verifyChain(served.chainPem, first.bundle()).isOk).toBe(true);
+});
+
+test('expired chains are removed from the store', async () => {
+  await issue(await open(), freshRequest());
+  clock.advance(13 * hourMs);
+  await open();
+  expect(readdirSync(fileIn('issued'))).toEqual([]);
+});
+
+test.each([
+  ['another trust domain', spiffeId('evil.org', 'shop', 'cart'), 'identity'],
+  ['a namespace with a slash', spiffeId('example.org', 'shop/sa/admin', 'cart'), 'identity'],
+  ['an empty service account', spiffeId('example.org', 'shop', ''), 'identity'],
+])('a request for %s is refused', async (_what, id, code) => {
+  const refused = await (await open()).issue({ spiffeId: id, csr: freshRequest(), podUid: 'u' });
+  expect(refused).toMatchObject({ ok: false, error: { code } });
+  expect(audit).toEqual([]);
+});
+
+test('a request that does not prove possession is refused', async () => {
+  const refused = await (await open()).issue({ spiffeId: cart, csr: 'hello', podUid: 'u' });
+  expect(refused).toMatchObject({ ok: false, error: { code: 'csr' } });
+});
+
+test('an intermediate is replaced after two thirds of its life and leaves never outlive it', async () => {
+  const first = await open();
+  const issuerOf = (svid: Svid): string =>
+    svid.chainPem.split(/(?<=-----END CERTIFICATE-----\n)/)[1] ?? '';
+  const before = issuerOf(await issue(first, freshRequest()));
+  clock.advance(240 * dayMs);
+  expect(issuerOf(await issue(first, freshRequest()))).toBe(before);
+  clock.advance(5 * dayMs);
+  const [a, b] = await Promise.all([issue(first, freshRequest()), issue(first, freshRequest())]);
+  expect(issuerOf(a)).not.toBe(before);
+  expect(issuerOf(b)).toBe(issuerOf(a));
+  expect(issuerOf(await issue(await open(), freshRequest()))).toBe(issuerOf(a));
+  expect(warnings).toEqual([]);
+});
+
+test('without the key of the root the intermediate signs on, warns when due, and stops when expired', async () => {
+  await open();
+  rmSync(fileIn('active', 'root-key.pem'));
+  const authority = await open();
+  expect((await issue(authority, freshRequest())).serial).toMatch(/^[0-9a-f]{32}$/);
+  clock.advance(364.9 * dayMs);
+  const late = await issue(authority, freshRequest());
+  expect(late.notAfterMs).toBe(
+    Date.parse(new X509Certificate(readFileSync(fileIn('active', 'workload-issuer.pem'))).validTo),
+  );
+  expect(warnings.map((warning) => warning.code)).toContain('issuer-not-renewed');
+  clock.advance(dayMs);
+  const refused = await authority.issue({ spiffeId: cart, csr: freshRequest(), podUid: 'u' });
+  expect(refused).toMatchObject({ ok: false, error: { code: 'issuer-expired' } });
+});
+
+test('the hourly maintenance renews without a request', async () => {
+  const authority = await open();
+  authority.start();
+  const before = readFileSync(fileIn('active', 'server-issuer.pem'), 'utf8');
+  clock.advance(250 * dayMs);
+  await authority.maintain();
+  authority.stop();
+  expect(readFileSync(fileIn('active', 'server-issuer.pem'), 'utf8')).not.toBe(before);
+});
+
+test('a server certificate verifies, keeps until half its life, and is handed out anew then', async () => {
+  const authority = await open();
+  const handed: ServerCertificate[] = [];
+  const stop = await authority.keepServerCertificate(['skerry.local'], (one) => handed.push(one));
+  expect(verifyChain(handed[0]?.chainPem ?? '', authority.bundle()).isOk).toBe(true);
+  expect(await authority.serverCertificate(['skerry.local'])).toBe(handed[0]);
+  clock.advance(hourMs);
+  await authority.serverCertificate(['skerry.local']);
+  await new Promise(setImmediate);
+  expect(handed).toHaveLength(1);
+  clock.advance(15 * dayMs);
+  const renewed = await authority.serverCertificate(['skerry.local']);
+  await new Promise(setImmediate);
+  expect(handed).toEqual([handed[0], renewed]);
+  stop();
+});
+
+test.each([[[]], [['']], [['Upper.case']], [['10.0.0.1 ']], [['a..b']]])(
+  'a server certificate for %j is refused',
+  async (names) => {
+    await expect((await open()).serverCertificate(names)).rejects.toMatchObject({
+      code: 'CaMismatch',
+    });
+  },
+);
+
+test('the bundle holds the roots of all slots and only active signs', async () => {
+  const active = await open();
+  const others = [
+    await openDirectoryStore(fileIn('other-1')),
+    await openDirectoryStore(fileIn('other-2')),
+  ];
+  const store = await openDirectoryStore(directory);
+  for (const [index, slot] of (['next', 'retired'] as const).entries()) {
+    const other = others[index];
+    if (other === undefined) throw new Error('expected a store');
+    await open({ store: other });
+    const rootPem = (await other.readSlot('active'))?.get('root.pem') ?? '';
+    await store.createSlot(slot, new Map([['root.pem', rootPem]]));
+  }
+  const again = await open();
+  expect(again.bundle().startsWith(active.bundle())).toBe(true);
+  expect(again.bundle().match(/BEGIN CERTIFICATE/g)).toHaveLength(3);
+  const svid = await issue(again, freshRequest());
+  expect(verifyChain(svid.chainPem, active.bundle()).isOk).toBe(true);
+});
+
+test('a root that was published and is gone is never replaced', async () => {
+  await open();
+  rmSync(fileIn('active'), { recursive: true });
+  await expect(open()).rejects.toMatchObject({ code: 'CaRootMissing' });
+  expect(readdirSync(directory)).not.toContain('active');
+});
+
+test('a root known elsewhere forbids making one and must be the active one', async () => {
+  const bundle = (await open()).bundle();
+  await expect(open({ publishedBundle: bundle })).resolves.toBeDefined();
+  const store = await openDirectoryStore(fileIn('other'));
+  await expect(open({ store, publishedBundle: bundle })).rejects.toMatchObject({
+    code: 'CaRootMissing',
+  });
+  await open({ store });
+  await expect(open({ store, publishedBundle: bundle })).rejects.toMatchObject({
+    code: 'CaMismatch',
+  });
+});
+
+test('a CA of another trust domain is refused', async () => {
+  await open();
+  await expect(open({ trustDomain: 'other.org' })).rejects.toMatchObject({ code: 'CaMismatch' });
+});
+
+test('an expired root is refused', async () => {
+  await open();
+  clock.advance(3651 * dayMs);
+  await expect(open()).rejects.toMatchObject({ code: 'CaExpired' });
+});
+
+const damaged = ['root.pem', 'root-key.pem', 'workload-issuer.pem', 'server-issuer.pem'].flatMap(
+  (name) => [0, 0.1, 0.4, 0.7, 0.95].map((share): [string, number] => [name, share]),
+);
+
+test.each(damaged)(
+  '%s cut off at %d of its length stops the start and changes nothing',
+  async (name, share) => {
+    await open();
+    const whole = readFileSync(fileIn('active', name), 'utf8');
+    const cut = whole.slice(0, Math.floor(whole.length * share));
+    writeFileSync(fileIn('active', name), cut);
+    await expect(open()).rejects.toMatchObject({ code: 'CaCorrupt' });
+    expect(readFileSync(fileIn('active', name), 'utf8')).toBe(cut);
+  },
+);
+
+test.each([['root-key.pem'], ['workload-issuer.pem'], ['root.pem']])(
+  '%s of another CA stops the start',
+  async (name) => {
+    await open();
+    const store = await openDirectoryStore(fileIn('other'));
+    await open({ store });
+    writeFileSync(fileIn('active', name), (await store.readSlot('active'))?.get(name) ?? '');
+    await expect(open()).rejects.toMatchObject({ code: 'CaCorrupt' });
+  },
+);
+
+test('a store that cannot write does not stop issuing and says so', async () => {
+  const inner = await openDirectoryStore(directory);
+  const full: CaStore = { ...inner, writeIssued: () => Promise.reject(new Error('ENOSPC')) };
+  const authority = await open({ store: full });
+  const csr = freshRequest();
+  const svid = await issue(authority, csr);
+  expect(await issue(authority, csr)).toEqual(svid);
+  expect(warnings).toMatchObject([{ code: 'chain-not-stored' }]);
+});
+
+test('an intermediate that cannot be stored is used from memory and reported', async () => {
+  const inner = await openDirectoryStore(directory);
+  const full: CaStore = { ...inner, writeSlotFile: () => Promise.reject(new Error('ENOSPC')) };
+  const authority = await open({ store: full });
+  clock.advance(250 * dayMs);
+  const svid = await issue(authority, freshRequest());
+  expect(svid.notAfterMs).toBe(clock.now() + 12 * hourMs);
+  expect(warnings).toMatchObject([{ code: 'issuer-not-stored' }]);
+});
+
+test.each([
+  ['the directory', '', 0o755, 'chmod 700'],
+  ['a slot', 'active', 0o750, 'chmod 700'],
+  ['a key', 'active/root-key.pem', 0o640, 'chmod 600'],
+  ['the published record', 'published.json', 0o604, 'chmod 600'],
+])(
+  '%s open to others stops the start and the message says how to mend it',
+  async (_what, path, mode, remedy) => {
+    await open();
+    chmodSync(fileIn(path), mode);
+    await expect(open()).rejects.toMatchObject({
+      code: 'CaPermissions',
+      message: expect.stringContaining(remedy),
+    });
+  },
+);
+
+test('everything written is for the owner alone', async () => {
+  await issue(await open(), freshRequest());
+  const found = new Set<string>();
+  for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
+    const { statSync } = await import('node:fs');
+    const mode = statSync(join(entry.parentPath, entry.name)).mode & 0o777;
+    found.add(`${entry.isDirectory() ? 'directory' : 'file'} ${mode.toString(8)}`);
+  }
+  expect([...found].sort()).toEqual(['directory 700', 'file 600']);
+});
+
+const program = `
+  import { openAuthority, openDirectoryStore } from './src/ca/index.ts';
+  import { systemClock } from './src/lib/clock.ts';
+  const store = await openDirectoryStore(process.argv[2]);
+  const authority = await openAuthority({ store, trustDomain: 'example.org', clock: systemClock });
+  process.stdout.write(authority.bundle());
+`;
+
+function run(path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path, directory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let text = '';
+    child.stdout.on('data', (chunk) => (text += String(chunk)));
+    child.on('error', reject);
+    child.on('close', () => {
+      resolve(text);
+    });
+  });
+}
+
+test('four processes starting at once end with one root', async () => {
+  const outfile = join(temporaryDirectory(), 'start.mjs');
+  // Some packages inside the bundle are CommonJS and ask for require.
+  const banner = {
+    js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+  };
+  const stdin = { contents: program, resolveDir: process.cwd(), loader: 'ts' } as const;
+  buildSync({
+    stdin,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    outfile,
+    banner,
+  });
+  const bundles = await Promise.all(Array.from({ length: 4 }, () => run(outfile)));
+  expect(bundles[0]).toMatch(/BEGIN CERTIFICATE/);
+  expect(new Set(bundles).size).toBe(1);
+  expect(readdirSync(directory).sort()).toEqual(['active', 'issued', 'published.json']);
+});
+
+test('a thousand requests checked, signed and stored cost less than 5 ms of CPU each', async () => {
+  const inner = await openDirectoryStore(directory);
+  const authority = await open({ store: inner });
+  const requests = Array.from({ length: 1000 }, freshRequest);
+  await issue(authority, freshRequest());
+  const start = process.cpuUsage();
+  for (const csr of requests) await issue(authority, csr);
+  const { user, system } = process.cpuUsage(start);
+  const msPerLeaf = (user + system) / 1000 / requests.length;
+  expect(msPerLeaf).toBeLessThan(5);
+});

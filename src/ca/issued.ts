@@ -1,0 +1,152 @@
+/** Chains already issued, in memory and in the store, so that a restart answers a sidecar with the same bytes. Mutable. */
+import { createHash, X509Certificate } from 'node:crypto';
+import type { SpiffeId } from '../model/index.js';
+import type { CaStore } from './store.js';
+
+/** A workload's certificate. */
+export interface Svid {
+  readonly spiffeId: SpiffeId;
+  /** The leaf, then its issuer; the root comes by the bundle. PEM. */
+  readonly chainPem: string;
+  /** Hexadecimal. */
+  readonly serial: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** When to ask again; asked earlier, the authority answers the same bytes. */
+  readonly renewAtMs: number;
+}
+
+/** How many chains stay in memory, about 3 kB each; the oldest give way (they remain in the store). */
+const maxInMemory = 50_000;
+
+/** The key under which a chain is kept: of the public key and the identity. */
+export function issuedKey(spki: Uint8Array, id: SpiffeId): string {
+  return createHash('sha256').update(spki).update(id).digest('hex');
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseSvid(text: string, spiffeId: SpiffeId): Svid | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(value)) return undefined;
+  const { chainPem, serial, notBeforeMs, notAfterMs, renewAtMs } = value;
+  const isWhole =
+    value['spiffeId'] === spiffeId &&
+    typeof chainPem === 'string' &&
+    typeof serial === 'string' &&
+    typeof notBeforeMs === 'number' &&
+    typeof notAfterMs === 'number' &&
+    typeof renewAtMs === 'number';
+  return isWhole ? { spiffeId, chainPem, serial, notBeforeMs, notAfterMs, renewAtMs } : undefined;
+}
+
+/** Whether the stored chain is what its name says: this key, this identity, and an issuer of this root. */
+function isTrue(svid: Svid, spki: Uint8Array, root: X509Certificate): boolean {
+  const pems = svid.chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  const [leafPem = '', issuerPem = ''] = pems ?? [];
+  try {
+    const leaf = new X509Certificate(leafPem);
+    const issuer = new X509Certificate(issuerPem);
+    const own = leaf.publicKey.export({ format: 'der', type: 'spki' });
+    return (
+      own.equals(spki) &&
+      leaf.subjectAltName === `URI:${svid.spiffeId}` &&
+      Date.parse(leaf.validTo) === svid.notAfterMs &&
+      leaf.verify(issuer.publicKey) &&
+      issuer.verify(root.publicKey)
+    );
+  } catch {
+    return false;
+  }
+}
+
+function notAfterOf(text: string): number {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) && typeof value['notAfterMs'] === 'number' ? value['notAfterMs'] : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The chains issued so far. */
+export interface IssuedChains {
+  /** The chain for this key and identity if one is not yet due for renewal and `root` stands behind it. */
+  find(spki: Uint8Array, id: SpiffeId, root: X509Certificate): Promise<Svid | undefined>;
+  /** Keeps a chain. A store that fails is reported and otherwise ignored. */
+  keep(spki: Uint8Array, svid: Svid): Promise<void>;
+  /** Forgets what has expired and what cannot be read. */
+  sweep(): Promise<void>;
+}
+
+/** What `issuedChains` needs. */
+export interface IssuedChainsOptions {
+  readonly store: CaStore;
+  readonly now: () => number;
+  /** Told each time the store fails. */
+  readonly onStoreFailure: (error: unknown) => void;
+}
+
+/** Chains kept in `store`, with a bounded memory of them. */
+export function issuedChains({ store, now, onStoreFailure }: IssuedChainsOptions): IssuedChains {
+  const memory = new Map<string, Svid>();
+
+  function remember(key: string, svid: Svid): void {
+    memory.delete(key);
+    memory.set(key, svid);
+    const oldest = memory.size > maxInMemory ? memory.keys().next().value : undefined;
+    if (oldest !== undefined) memory.delete(oldest);
+  }
+
+  async function attempt<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      onStoreFailure(error);
+      return undefined;
+    }
+  }
+
+  async function read(
+    key: string,
+    spki: Uint8Array,
+    id: SpiffeId,
+    root: X509Certificate,
+  ): Promise<Svid | undefined> {
+    const text = await attempt(() => store.readIssued(key));
+    const svid = text === undefined ? undefined : parseSvid(text, id);
+    if (svid === undefined || !isTrue(svid, spki, root)) return undefined;
+    remember(key, svid);
+    return svid;
+  }
+
+  return {
+    async find(spki, id, root): Promise<Svid | undefined> {
+      const key = issuedKey(spki, id);
+      const svid = memory.get(key) ?? (await read(key, spki, id, root));
+      return svid !== undefined && now() < svid.renewAtMs ? svid : undefined;
+    },
+    async keep(spki, svid): Promise<void> {
+      const key = issuedKey(spki, svid.spiffeId);
+      remember(key, svid);
+      await attempt(() => store.writeIssued(key, JSON.stringify(svid)));
+    },
+    async sweep(): Promise<void> {
+      const nowMs = now();
+      for (const [key, svid] of memory) if (svid.notAfterMs <= nowMs) memory.delete(key);
+      for (const key of (await attempt(() => store.listIssued())) ?? []) {
+        const text = await attempt(() => store.readIssued(key));
+        if (text !== undefined && notAfterOf(text) <= nowMs) {
+          await attempt(() => store.removeIssued(key));
+        }
+      }
+    },
+  };
+}

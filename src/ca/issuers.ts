@@ -1,0 +1,82 @@
+/** The intermediates of the active slot, each replaced before it expires. Mutable. */
+import type { Lifetimes, Settled } from './authority-options.js';
+import { CaError } from './ca-error.js';
+import { issuerFile, makeIssuerText, readSlot, rootFile, type Issuer, type Slot } from './slot.js';
+import type { IssuerScope } from './x509.js';
+
+/** Share of an intermediate's life after which it is replaced. */
+const issuerRenewalShare = 2 / 3;
+
+function isRenewalDue(
+  issuer: Issuer,
+  rootNotAfterMs: number,
+  lifetimes: Lifetimes,
+  nowMs: number,
+): boolean {
+  const lifeMs = issuer.notAfterMs - issuer.notBeforeMs;
+  const isLate = nowMs >= issuer.notBeforeMs + lifeMs * issuerRenewalShare;
+  // Near the root's end a new intermediate would live no longer than the old one.
+  const gainMs = Math.min(nowMs + lifetimes.issuerMs, rootNotAfterMs) - issuer.notAfterMs;
+  return isLate && gainMs > 1000;
+}
+
+/** Signs nothing itself; one renewal at a time for each kind. */
+export class Issuers {
+  private slot: Slot;
+  private readonly options: Settled;
+  private readonly renewals = new Map<IssuerScope['kind'], Promise<Issuer | undefined>>();
+
+  constructor(slot: Slot, options: Settled) {
+    this.slot = slot;
+    this.options = options;
+  }
+
+  root(): Slot['root'] {
+    return this.slot.root;
+  }
+
+  /** An issuer that is valid now; undefined when there is none and none can be made. */
+  async get(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
+    const { clock, lifetimes } = this.options;
+    const current = this.slot[kind];
+    const isDue =
+      current === undefined ||
+      isRenewalDue(current, this.slot.rootNotAfterMs, lifetimes, clock.now());
+    const issuer = isDue ? ((await this.renew(kind)) ?? current) : current;
+    return issuer !== undefined && clock.now() < issuer.notAfterMs ? issuer : undefined;
+  }
+
+  private renew(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
+    const running = this.renewals.get(kind);
+    if (running !== undefined) return running;
+    const renewal = this.replace(kind).finally(() => this.renewals.delete(kind));
+    this.renewals.set(kind, renewal);
+    return renewal;
+  }
+
+  private async replace(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
+    const { store, clock, warn, trustDomain, lifetimes, randomBytes } = this.options;
+    const { rootPem, rootKey, rootNotAfterMs } = this.slot;
+    if (rootKey === undefined || clock.now() >= rootNotAfterMs) {
+      const why =
+        rootKey === undefined ? 'the root key is not in the store' : 'the root has expired';
+      warn({ code: 'issuer-not-renewed', cause: new CaError('CaExpired', why) });
+      return undefined;
+    }
+    const text = await makeIssuerText(
+      kind,
+      { certPem: rootPem, key: rootKey, notAfterMs: rootNotAfterMs },
+      { ...lifetimes, trustDomain, nowMs: clock.now(), randomBytes },
+    );
+    const files = new Map([
+      [rootFile, rootPem],
+      [issuerFile(kind), text],
+    ]);
+    const issuer = readSlot('active', files, trustDomain)[kind];
+    this.slot = { ...this.slot, ...(issuer === undefined ? {} : { [kind]: issuer }) };
+    await store.writeSlotFile('active', issuerFile(kind), text).catch((cause: unknown) => {
+      warn({ code: 'issuer-not-stored', cause });
+    });
+    return issuer;
+  }
+}

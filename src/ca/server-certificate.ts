@@ -1,0 +1,132 @@
+/** The control plane's own TLS server certificate: made with a fresh key, renewed at half life. Mutable. */
+import { generateKeyPairSync } from 'node:crypto';
+import type { Clock } from '../lib/clock.js';
+import { CaError } from './ca-error.js';
+import type { Lifetimes } from './authority-options.js';
+import { signLeaf } from './leaf.js';
+import { randomLabel, type Issuer } from './slot.js';
+
+/** How often at least a timer looks again: a clock may be set, and timers cannot span months. */
+const pollMs = 60 * 60 * 1000;
+const dnsNamePattern = /^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+
+/** A server's certificate and key. */
+export interface ServerCertificate {
+  /** The leaf, then its issuer; PEM. */
+  readonly chainPem: string;
+  /** PKCS #8, PEM. */
+  readonly keyPem: string;
+  readonly notAfterMs: number;
+  readonly renewAtMs: number;
+}
+
+/** What `serverCertificates` needs. */
+export interface ServerCertificateOptions {
+  readonly clock: Clock;
+  readonly lifetimes: Lifetimes;
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** The intermediate for servers, valid now; undefined when there is none. */
+  readonly issuer: () => Promise<Issuer | undefined>;
+}
+
+/** Server certificates by their DNS names. */
+export interface ServerCertificates {
+  /** Rejects with `CaExpired` when none can be signed, with `CaMismatch` when a name is no DNS name. */
+  get(dnsNames: readonly string[]): Promise<ServerCertificate>;
+  /** Hands a certificate to `apply` now and after each renewal; the returned function ends that. */
+  keep(
+    dnsNames: readonly string[],
+    apply: (certificate: ServerCertificate) => void,
+  ): Promise<() => void>;
+}
+
+function checkNames(dnsNames: readonly string[]): void {
+  const wrong = dnsNames.find((name) => name.length > 253 || !dnsNamePattern.test(name));
+  if (wrong !== undefined || dnsNames.length === 0) {
+    throw new CaError(
+      'CaMismatch',
+      `expected DNS names in lower case, found ${wrong === undefined ? 'none' : JSON.stringify(wrong)}`,
+    );
+  }
+}
+
+function signServer(
+  dnsNames: readonly string[],
+  issuer: Issuer,
+  options: ServerCertificateOptions,
+): ServerCertificate {
+  const { clock, lifetimes, randomBytes } = options;
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const nowMs = clock.now();
+  const notAfterMs = Math.min(nowMs + lifetimes.serverMs, issuer.notAfterMs);
+  const leafPem = signLeaf(issuer, {
+    spki: keys.publicKey.export({ format: 'der', type: 'spki' }),
+    name: { kind: 'dns', names: dnsNames },
+    notBeforeMs: nowMs - lifetimes.backdateMs,
+    notAfterMs,
+    serial: Buffer.from(randomLabel(randomBytes), 'hex'),
+  });
+  return {
+    chainPem: `${leafPem}${issuer.certPem}`,
+    keyPem: keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
+    notAfterMs,
+    renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
+  };
+}
+
+/** Server certificates signed on demand and remembered until half of their life is over. */
+export function serverCertificates(options: ServerCertificateOptions): ServerCertificates {
+  const { clock } = options;
+  const known = new Map<string, ServerCertificate>();
+  const pending = new Map<string, Promise<ServerCertificate>>();
+
+  function get(dnsNames: readonly string[]): Promise<ServerCertificate> {
+    const key = dnsNames.join(',');
+    const making = pending.get(key) ?? make(key, dnsNames).finally(() => pending.delete(key));
+    pending.set(key, making);
+    return making;
+  }
+
+  async function make(key: string, dnsNames: readonly string[]): Promise<ServerCertificate> {
+    checkNames(dnsNames);
+    const current = known.get(key);
+    if (current !== undefined && clock.now() < current.renewAtMs) return current;
+    const issuer = await options.issuer();
+    if (issuer === undefined) {
+      if (current !== undefined && clock.now() < current.notAfterMs) return current;
+      throw new CaError('CaExpired', 'no intermediate for servers is valid and none can be made');
+    }
+    const certificate = signServer(dnsNames, issuer, options);
+    known.set(key, certificate);
+    return certificate;
+  }
+
+  async function keep(
+    dnsNames: readonly string[],
+    apply: (certificate: ServerCertificate) => void,
+  ): Promise<() => void> {
+    let current = await get(dnsNames);
+    let isStopped = false;
+    let cancel = (): void => undefined;
+    async function look(): Promise<void> {
+      // A failure leaves the old certificate in use; the next look tries again.
+      const found = await get(dnsNames).catch(() => current);
+      if (isStopped) return;
+      if (found !== current) apply(found);
+      current = found;
+      schedule();
+    }
+    function schedule(): void {
+      const delayMs = Math.min(pollMs, Math.max(1000, current.renewAtMs - clock.now()));
+      cancel = clock.after(delayMs, () => void look());
+    }
+    apply(current);
+    schedule();
+    return () => {
+      isStopped = true;
+      cancel();
+    };
+  }
+
+  return { get, keep };
+}
