@@ -1,6 +1,8 @@
 /** Finds and removes what runs of the rig left behind whose process is dead. */
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runCommand } from './process.js';
 
 /** The names of all namespaces of the `serial`-th network of process `pid` begin with this. */
@@ -43,5 +45,28 @@ function kill(pid: number): void {
   } catch (error) {
     const isGone = error instanceof Error && 'code' in error && error.code === 'ESRCH';
     if (!isGone) throw error;
+  }
+}
+
+const keepMark = '.keep';
+
+/** Makes a folder for one run, whose name tells the process that owns it. */
+export async function makeRunDirectory(): Promise<string> {
+  return await mkdtemp(join(tmpdir(), `skerry-rig-${process.pid}-`));
+}
+
+/** Marks a run's folder as one that no later run removes. */
+export async function keepRunDirectory(path: string): Promise<void> {
+  await writeFile(join(path, keepMark), '');
+}
+
+/** Removes the folders of runs whose process is dead, but for those marked to be kept. */
+export async function removeLeftoverDirectories(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = /^skerry-rig-(\d+)-/.exec(name)?.[1];
+    const path = join(tmpdir(), name);
+    if (pid === undefined || existsSync(`/proc/${pid}`) || existsSync(join(path, keepMark)))
+      continue;
+    await rm(path, { recursive: true, force: true });
   }
 }

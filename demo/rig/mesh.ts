@@ -1,12 +1,12 @@
 /** Brings up a whole mesh on this machine from a directory of YAML, and takes it down again. */
-import { chmod, cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startAgent, type Agent } from './agent.js';
 import { findCheckout } from './checkout.js';
 import { controlPlaneIp, readinessPort, type ControllerSettings } from './commands.js';
 import { containerArgv, prepareImage, users, type ContainerImage } from './container.js';
 import { startControlPlane, type ControlPlane } from './control-plane.js';
+import { keepRunDirectory, makeRunDirectory, removeLeftoverDirectories } from './leftovers.js';
 import { readManifests, type Manifests, type PodManifest } from './manifests.js';
 import { createNetwork, podCidr, serviceCidr, type Network } from './network.js';
 import { startPod, type Pod } from './pod.js';
@@ -136,6 +136,7 @@ async function bringUp(options: MeshOptions, undo: (() => Promise<void>)[]): Pro
       await prober.stop();
       await network.remove();
       if (fate === 'remove') await rm(runDirectory, { recursive: true, force: true });
+      else await keepRunDirectory(runDirectory);
     },
   };
   options.onStep?.('waiting for sidecars and apps');
@@ -145,7 +146,8 @@ async function bringUp(options: MeshOptions, undo: (() => Promise<void>)[]): Pro
 
 async function layGround(options: MeshOptions, undo: (() => Promise<void>)[]): Promise<Ground> {
   const checkout = findCheckout();
-  const runDirectory = await mkdtemp(join(tmpdir(), 'skerry-'));
+  await removeLeftoverDirectories();
+  const runDirectory = await makeRunDirectory();
   await chmod(runDirectory, 0o755);
   const directory = join(runDirectory, 'mesh');
   await cp(options.manifests, directory, { recursive: true });
