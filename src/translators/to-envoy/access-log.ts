@@ -1,6 +1,6 @@
 /** Access logs: one JSON object a line on standard output, without bodies, queries or credentials. */
-import type { JsonObject } from '../../../gen/envoy.js';
-import type { AccessLog, AccessLogFilter } from './messages.js';
+import { deniedByKey } from './gate.js';
+import type { AccessLog, AccessLogFilter, JsonObject } from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
 
 /** Which way the call goes, as the log says it. */
@@ -41,6 +41,8 @@ const requestFields = {
   user_agent: '%REQ(USER-AGENT)%',
 };
 
+const tcpFields = { denied_by: `%FILTER_STATE(${deniedByKey}:PLAIN)%` };
+
 /** Statuses that a gRPC call fails with; UNKNOWN is left out, since Envoy takes every plain 200 for it. */
 const grpcFailures = [
   'CANCELED',
@@ -80,6 +82,29 @@ const failedRequest: AccessLogFilter = {
   },
 };
 
+/**
+ * A refusal by RBAC raises no flag, it only leaves its reason. The message of this filter is not
+ * among those of the envoy room, hence the TypedStruct, which Envoy reads as the message it names.
+ */
+const failedConnection: AccessLogFilter = {
+  or_filter: {
+    filters: [
+      flagged,
+      {
+        extension_filter: {
+          name: 'envoy.access_loggers.extension_filters.cel',
+          typed_config: {
+            '@type': 'type.googleapis.com/xds.type.v3.TypedStruct',
+            type_url:
+              'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+            value: { expression: "connection.termination_details != ''" },
+          },
+        },
+      },
+    ],
+  },
+};
+
 /** The log of HTTP requests. */
 export function spellHttpAccessLog(
   direction: Direction,
@@ -97,7 +122,11 @@ export function spellTcpAccessLog(
   direction: Direction,
   settings: SpellSettings,
 ): readonly AccessLog[] {
-  return spell({ kind: 'tcp', direction, ...connectionFields }, flagged, settings);
+  return spell(
+    { kind: 'tcp', direction, ...connectionFields, ...tcpFields },
+    failedConnection,
+    settings,
+  );
 }
 
 function spell(

@@ -1,8 +1,7 @@
 /** Upstream clusters. */
 import type { ClusterIr } from '../../ir/index.js';
 import { inboundClusterName, passthroughClusterName, refuseClusterName } from './contract.js';
-import type { Cluster, TransportSocketMatch } from './messages.js';
-import type { SpellSettings } from './settings.js';
+import type { Cluster, ClusterTransportSocketMatch } from '../../envoy/index.js';
 import { spellUpstreamTls } from './tls.js';
 import { spellAddress, spellBoundedAdsSource, spellDuration } from './values.js';
 
@@ -32,7 +31,7 @@ export const meshEndpointMetadata = {
 };
 
 /** The cluster of that name. Its connections are mesh TLS or plaintext, endpoint by endpoint. */
-export function spellCluster(ir: ClusterIr, _settings: SpellSettings): Cluster {
+export function spellCluster(ir: ClusterIr): Cluster {
   const base = spellBase(
     ir.name,
     ir.connectTimeoutMs,
@@ -127,7 +126,7 @@ function spellBase(name: string, connectTimeoutMs: number, httpIdle?: string): C
   };
 }
 
-function spellSockets(ir: ClusterIr): TransportSocketMatch[] {
+function spellSockets(ir: ClusterIr): ClusterTransportSocketMatch[] {
   return [
     {
       name: 'mesh',

@@ -1,7 +1,7 @@
 /** Endpoints of clusters. */
 import type { EndpointIr, EndpointsIr } from '../../ir/index.js';
 import { meshEndpointMetadata } from './cluster.js';
-import type { ClusterLoadAssignment, LbEndpoint } from './messages.js';
+import type { ClusterLoadAssignment, LbEndpoint } from '../../envoy/index.js';
 import { spellAddress } from './values.js';
 
 /**

@@ -3,18 +3,22 @@ import { spellHttpAccessLog, type Direction } from './access-log.js';
 import type {
   HttpConnectionManager,
   HttpFilter,
-  HeaderMutation,
+  TypedMessage,
   NetworkFilter,
-} from './messages.js';
+} from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
 import { spellAdsSource } from './values.js';
+
+type EarlyMutations = NonNullable<
+  TypedMessage<'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation'>['mutations']
+>;
 
 /** What differs between one HTTP chain and another. */
 export interface HttpConnectionOptions {
   readonly direction: Direction;
   readonly routes: string;
   /** Applied before the route is chosen, after control headers are dropped. */
-  readonly earlyMutations: readonly HeaderMutation[];
+  readonly earlyMutations: EarlyMutations;
   /** Stand before the router. */
   readonly filters: readonly HttpFilter[];
   /** Fields that only this direction sets. */

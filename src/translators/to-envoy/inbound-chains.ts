@@ -1,9 +1,10 @@
 /** Filter chains of one inbound port, by what the connection turns out to be. */
 import type { InboundPortIr } from '../../ir/index.js';
 import { httpAlpn, inboundClusterName, tcpAlpn } from './contract.js';
+import { spellGate } from './gate.js';
 import { spellInboundHttp } from './inbound-http.js';
 import { sniffedHttp } from './listener-filters.js';
-import type { FilterChain, FilterChainMatch, NetworkFilter } from './messages.js';
+import type { FilterChain, FilterChainMatch, NetworkFilter } from '../../envoy/index.js';
 import { auditPrefix, spellRbac } from './rbac.js';
 import type { SpellSettings } from './settings.js';
 import { spellTcpProxy } from './tcp-connection.js';
@@ -44,7 +45,7 @@ function spellMesh(entry: InboundPortIr, settings: SpellSettings): FilterChain[]
     transport_socket_connect_timeout: handshakeTimeout,
     filters,
   });
-  const tcp = spellTcp(entry, settings);
+  const tcp = spellTcp(entry, 'mesh', settings);
   if (entry.protocol === 'tcp') return [secure('mesh-tcp', [tcpAlpn, httpAlpn], tcp)];
   return [
     secure('mesh-http', [httpAlpn], [spellInboundHttp(entry, settings)]),
@@ -63,7 +64,7 @@ function spellPlain(entry: InboundPortIr, settings: SpellSettings): FilterChain[
     filters,
   });
   const http = [spellInboundHttp(entry, settings)];
-  const tcp = spellTcp(entry, settings);
+  const tcp = spellTcp(entry, 'plain', settings);
   const raw = { transport_protocol: 'raw_buffer' };
   const tls = plain('app-tls', { transport_protocol: 'tls' }, tcp);
   switch (entry.protocol) {
@@ -80,9 +81,18 @@ function spellPlain(entry: InboundPortIr, settings: SpellSettings): FilterChain[
   }
 }
 
-/** Rules on a TCP chain rule new connections; Envoy drains the old ones when the chain changes. */
-function spellTcp({ tcp, shadow }: InboundPortIr, settings: SpellSettings): NetworkFilter[] {
+/**
+ * Rules on a TCP chain rule new connections; Envoy drains the old ones when the chain changes. The
+ * app is connected to after the handshake, when the gate has seen who calls.
+ */
+function spellTcp(
+  { tcp, shadow }: InboundPortIr,
+  transport: 'mesh' | 'plain',
+  settings: SpellSettings,
+): NetworkFilter[] {
+  const gate = spellGate(tcp, transport);
   return [
+    ...(gate === undefined ? [] : [gate]),
     {
       name: 'envoy.filters.network.rbac',
       typed_config: {
@@ -91,13 +101,18 @@ function spellTcp({ tcp, shadow }: InboundPortIr, settings: SpellSettings): Netw
         rules: spellRbac(tcp, 'tcp'),
         ...(shadow === undefined
           ? {}
-          : {
-              shadow_rules: spellRbac(shadow.tcp, 'tcp'),
-              shadow_rules_stat_prefix: auditPrefix,
-            }),
+          : { shadow_rules: spellRbac(shadow.tcp, 'tcp'), shadow_rules_stat_prefix: auditPrefix }),
       },
     },
-    spellTcpProxy({ direction: 'inbound', stat: 'tcp', cluster: inboundClusterName }, settings),
+    spellTcpProxy(
+      {
+        direction: 'inbound',
+        stat: 'tcp',
+        cluster: inboundClusterName,
+        more: { upstream_connect_mode: 'ON_DOWNSTREAM_TLS_HANDSHAKE', max_early_data_bytes: 0 },
+      },
+      settings,
+    ),
   ];
 }
 

@@ -2,7 +2,7 @@
 import type { InboundPortIr } from '../../ir/index.js';
 import { inboundClusterName } from './contract.js';
 import { spellHttpConnection } from './http-connection.js';
-import type { HttpRbac, NetworkFilter, RouteConfiguration } from './messages.js';
+import type { HttpRbac, NetworkFilter, RouteConfiguration } from '../../envoy/index.js';
 import { auditPrefix, spellRbac, spellRefuseAll } from './rbac.js';
 import type { SpellSettings } from './settings.js';
 

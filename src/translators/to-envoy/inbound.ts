@@ -9,7 +9,12 @@ import {
   spellPortPredicate,
   spellTlsInspector,
 } from './listener-filters.js';
-import type { FilterChain, Listener, ListenerFilter, RouteConfiguration } from './messages.js';
+import type {
+  FilterChain,
+  Listener,
+  ListenerFilter,
+  RouteConfiguration,
+} from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
 import { spellRefusal } from './tcp-connection.js';
 import { spellAnyAddress } from './values.js';

@@ -1,5 +1,5 @@
 /** Listener filters: what is read of a connection before its filter chain is chosen. */
-import type { ListenerFilter, ListenerPredicate } from './messages.js';
+import type { ListenerFilter, ListenerFilterChainMatchPredicate } from '../../envoy/index.js';
 
 /** Restores the address that the caller meant, which redirection replaced. */
 export function spellOriginalDst(): ListenerFilter {
@@ -12,7 +12,7 @@ export function spellOriginalDst(): ListenerFilter {
 }
 
 /** Tells TLS from plaintext and reads the ALPN offered. */
-export function spellTlsInspector(disabled?: ListenerPredicate): ListenerFilter {
+export function spellTlsInspector(disabled?: ListenerFilterChainMatchPredicate): ListenerFilter {
   return {
     name: 'envoy.filters.listener.tls_inspector',
     ...(disabled === undefined ? {} : { filter_disabled: disabled }),
@@ -24,7 +24,7 @@ export function spellTlsInspector(disabled?: ListenerPredicate): ListenerFilter 
 }
 
 /** Tells HTTP from other bytes. */
-export function spellHttpInspector(disabled?: ListenerPredicate): ListenerFilter {
+export function spellHttpInspector(disabled?: ListenerFilterChainMatchPredicate): ListenerFilter {
   return {
     name: 'envoy.filters.listener.http_inspector',
     ...(disabled === undefined ? {} : { filter_disabled: disabled }),
@@ -39,7 +39,9 @@ export function spellHttpInspector(disabled?: ListenerPredicate): ListenerFilter
 export const sniffedHttp: readonly string[] = ['http/1.0', 'http/1.1', 'h2c'];
 
 /** True for these destination ports (any order); undefined for none. Neighbours become one range. */
-export function spellPortPredicate(ports: readonly number[]): ListenerPredicate | undefined {
+export function spellPortPredicate(
+  ports: readonly number[],
+): ListenerFilterChainMatchPredicate | undefined {
   const ranges: { start: number; end: number }[] = [];
   for (const port of [...new Set(ports)].sort((a, b) => a - b)) {
     const last = ranges.at(-1);

@@ -21,7 +21,7 @@ import type {
   HttpFilter,
   Listener,
   NetworkFilter,
-} from './messages.js';
+} from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
 import { spellClusterChoice, spellRefusal, spellTcpProxy } from './tcp-connection.js';
 import { spellAnyAddress, spellBoundedAdsSource, spellCidr } from './values.js';
@@ -131,7 +131,10 @@ function spellTcp(ir: OutboundListenerIr, settings: SpellSettings): readonly Net
         direction: 'outbound',
         stat: 'tcp',
         cluster: refuseClusterName,
-        more: ir.layout === 'on-demand' ? { on_demand: onDemand } : {},
+        more: {
+          max_connect_attempts: 3,
+          ...(ir.layout === 'on-demand' ? { on_demand: onDemand } : {}),
+        },
       },
       settings,
     ),

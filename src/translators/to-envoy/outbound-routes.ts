@@ -1,7 +1,7 @@
 /** The one RouteConfiguration of the app's HTTP calls. */
 import type { OutboundListenerIr, RetryIr } from '../../ir/index.js';
 import { destinationHeader, outboundRoutesName } from './contract.js';
-import type { RouteConfiguration } from './messages.js';
+import type { RouteConfiguration } from '../../envoy/index.js';
 import { spellRetry } from './retry.js';
 import { spellAdsSource } from './values.js';
 

@@ -6,7 +6,7 @@ import type {
   CallerTermIr,
   OperationIr,
 } from '../../ir/index.js';
-import type { Principal, RbacPolicy, RbacRules, StringMatcher } from './messages.js';
+import type { Principal, RbacPolicy, RbacRules, StringMatcher } from '../../envoy/index.js';
 import { spellCidr } from './values.js';
 
 /** The name of a refusal that nobody's policy spoke of. */

@@ -1,7 +1,7 @@
 /** The listener that says whether the sidecar is ready. */
 import { readinessPort } from './contract.js';
 import { spellRouter, wrapHttpConnection } from './http-connection.js';
-import type { Listener } from './messages.js';
+import type { Listener } from '../../envoy/index.js';
 import { spellAnyAddress } from './values.js';
 
 /** `readiness` on 15021: `/ready` is 200 (503 once Envoy was told to fail), everything else 404. */

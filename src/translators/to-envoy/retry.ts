@@ -1,6 +1,6 @@
 /** Retries of requests. */
 import type { RetryIr } from '../../ir/index.js';
-import type { RetryPolicy } from './messages.js';
+import type { RetryPolicy } from '../../envoy/index.js';
 import { spellDuration } from './values.js';
 
 /** How often another host is looked for before one that was tried is taken again. */
@@ -8,7 +8,7 @@ const hostSelectionAttempts = 5;
 
 /** The policy; undefined when nothing is retried. */
 export function spellRetry(ir: RetryIr): RetryPolicy | undefined {
-  const conditions: Set<string> = new Set(ir.on);
+  const conditions = new Set<string>(ir.on);
   // Envoy reads the list of codes only under this condition.
   if (ir.statusCodes.length > 0) conditions.add('retriable-status-codes');
   if (ir.attempts === 0 || conditions.size === 0) return undefined;

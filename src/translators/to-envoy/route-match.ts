@@ -6,7 +6,7 @@ import type {
   QueryParameterMatcher,
   RouteMatch,
   StringMatcher,
-} from './messages.js';
+} from '../../envoy/index.js';
 
 /** The match; paths are compared without the query, regular expressions with the whole value. */
 export function spellRouteMatch(ir: RouteMatchIr): RouteMatch {

@@ -1,7 +1,7 @@
 /** TCP chains: bytes carried as they are. */
 import { spellTcpAccessLog, type Direction } from './access-log.js';
 import { refuseClusterName } from './contract.js';
-import type { NetworkFilter, TcpProxy } from './messages.js';
+import type { NetworkFilter, TcpProxy } from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
 
 /** What differs between one TCP chain and another. */
@@ -26,7 +26,6 @@ export function spellTcpProxy(
       stat_prefix: `${options.direction}_${options.stat}`,
       cluster: options.cluster,
       idle_timeout: '3600s',
-      max_connect_attempts: 3,
       access_log: spellTcpAccessLog(options.direction, settings),
       ...options.more,
     },

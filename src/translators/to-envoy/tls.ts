@@ -1,6 +1,6 @@
 /** Mesh TLS on both sides: TLS 1.3, certificates by SDS, SPIFFE ids checked. */
 import { httpAlpn, tcpAlpn } from './contract.js';
-import type { StringMatcher, TransportSocket } from './messages.js';
+import type { StringMatcher, TransportSocket } from '../../envoy/index.js';
 import { spellAdsSource } from './values.js';
 import type { Wire } from '../../ir/index.js';
 

@@ -1,5 +1,5 @@
 /** Small values in Envoy's spelling: durations, addresses, CIDRs, config sources. */
-import type { Address, CidrRange, ConfigSource } from './messages.js';
+import type { Address, CidrRange, ConfigSource } from '../../envoy/index.js';
 
 /** Milliseconds as a protobuf JSON duration: 1500 → `1.5s`. */
 export function spellDuration(milliseconds: number): string {

@@ -7,7 +7,7 @@ import type {
   Route,
   RouteAction,
   VirtualHost,
-} from './messages.js';
+} from '../../envoy/index.js';
 import { spellPathChange } from './path-change.js';
 import { spellRetry } from './retry.js';
 import { spellRouteMatch } from './route-match.js';

@@ -3,7 +3,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
-import type { JsonObject, JsonValue } from '../../../../gen/envoy.js';
+import type { JsonObject, JsonValue } from '../../../envoy/index.js';
 import type { Certificate } from './certificates.js';
 
 /** What an Envoy is started with. */
@@ -100,7 +100,16 @@ export async function startEnvoy(
     binary,
     [
       ...['-c', bootstrap, '--admin-address-path', adminFile, '--use-dynamic-base-id'],
-      ...['--concurrency', '1', '--drain-time-s', '1', '-l', process.env['SKT_LOG'] ?? 'warning'],
+      ...[
+        '--concurrency',
+        '1',
+        '--drain-time-s',
+        '1',
+        '--file-flush-interval-msec',
+        '50',
+        '-l',
+        process.env['SKT_LOG'] ?? 'warning',
+      ],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
