@@ -24,6 +24,8 @@ export async function startDemoMesh(
     manifests: findCheckout().mesh,
     envoy,
     outbound: options.outbound,
+    // TCP has no header to carry the caller's identity: the demo reads it here.
+    accessLog: 'All',
     onStep: (step) => {
       progress.step(step);
     },

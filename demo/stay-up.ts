@@ -33,7 +33,7 @@ export function hints(mesh: Mesh, scripts: string): string {
     ${scripts}/a-frontend curl -si http://ratings.c:8080/
   ask the control plane:
     ${skerry} proxies --admin-socket ${adminSocket}
-    ${skerry} explain a/frontend c/ratings:8080 GET / --admin-socket ${adminSocket}
+    ${skerry} explain a/frontend ratings.c:8080 GET / --admin-socket ${adminSocket}
     ${skerry} config b/reviews-v1 listeners --admin-socket ${adminSocket}
   logs of the control plane, and of each sidecar with its access log:
     ${mesh.runDirectory}/control-plane.log

@@ -4,6 +4,7 @@ import { egressExpectations } from './egress.js';
 import { intrudingExpectations } from './intruding.js';
 import { reachingExpectations } from './reaching.js';
 import { refusingExpectations } from './refusing.js';
+import { revokingExpectations } from './revoking.js';
 import { routingExpectations } from './routing.js';
 
 export { externalIp, externalPort } from './egress.js';
@@ -16,4 +17,5 @@ export const expectations: readonly Expectation[] = [
   ...routingExpectations,
   ...intrudingExpectations,
   ...egressExpectations,
+  ...revokingExpectations,
 ];

@@ -1,6 +1,7 @@
 /** Calls that policy admits: over mTLS, with the caller's identity seen by the server. */
 import { identityOf } from '../identities.js';
 import { allOf, say, type DemoContext, type Expectation } from '../expectation.js';
+import { withLoggedPeer } from '../access-log.js';
 import type { CallResult } from '../rig/index.js';
 
 /** One GET with the demo's marker in a header. */
@@ -56,14 +57,17 @@ const grpcCall: Expectation = {
 };
 
 const tcpEcho: Expectation = {
-  name: 'B → C by TCP is echoed',
+  name: 'B → C by TCP is echoed, and the server’s sidecar saw who called',
   check: async ({ mesh, marker, record }) => {
     const agent = await mesh.agent('b/reviews-v1');
     const result = await record(
       { from: 'b/reviews-v1', to: 'c/ledger', protocol: 'tcp' },
-      agent.tcp({ host: 'ledger.c', port: 7000, send: marker, expectBytes: marker.length }),
+      withLoggedPeer(mesh, 'c/ledger', () =>
+        agent.tcp({ host: 'ledger.c', port: 7000, send: marker, expectBytes: marker.length }),
+      ),
     );
-    return allOf([[say(result), result.body === marker]]);
+    const isRight = result.body === marker && result.peerSpiffeId === identityOf('b', 'reviews');
+    return allOf([[say(result), isRight]]);
   },
 };
 
@@ -73,7 +77,7 @@ const serverFirst: Expectation = {
     const agent = await mesh.agent('b/reviews-v1');
     const result = await record(
       { from: 'b/reviews-v1', to: 'c/mysql', protocol: 'tcp' },
-      agent.tcp({ host: 'mysql.c', port: 3306 }),
+      withLoggedPeer(mesh, 'c/mysql', () => agent.tcp({ host: 'mysql.c', port: 3306 })),
     );
     return allOf([[say(result), result.body.startsWith('welcome to mysql') && result.ms < 1_000]]);
   },

@@ -1,6 +1,6 @@
 /** Calls that policy refuses, and where the refusal can be read. */
 import { allOf, say, type DemoContext, type Expectation, type Finding } from '../expectation.js';
-import { waitFor } from '../rig/index.js';
+import { findLogLine } from '../access-log.js';
 import { get } from './reaching.js';
 
 const deniedHttp: Expectation = {
@@ -11,7 +11,7 @@ const deniedHttp: Expectation = {
       { from: 'a/frontend', to: 'c/ratings' },
       { url: 'http://ratings.c:8080/' },
     );
-    const logged = await logLine(context, 'c/ratings', 'c/callers/');
+    const logged = await findLogLine(context.mesh, 'c/ratings', 'c/callers/');
     return allOf([
       [say(result), result.status === 403],
       [logged ?? 'no line of the access log names c/callers/…', logged !== undefined],
@@ -25,7 +25,7 @@ const deniedPath: Expectation = {
     const way = { from: 'b/reviews-v1', to: 'c/ratings' };
     const result = await get(context, way, { url: 'http://ratings.c:8080/admin/keys' });
     const evasion = await get(context, way, { url: 'http://ratings.c:8080//x/..//admin/./keys' });
-    const logged = await logLine(context, 'c/ratings', 'c/ratings-paths/no-admin');
+    const logged = await findLogLine(context.mesh, 'c/ratings', 'c/ratings-paths/no-admin');
     return allOf([
       [say(result), result.status === 403],
       [`the same path in disguise: ${say(evasion)}`, evasion.status === 403],
@@ -34,7 +34,13 @@ const deniedPath: Expectation = {
   },
 };
 
-function deniedTcp(name: string, from: string): Expectation {
+function deniedTcp(options: {
+  readonly name: string;
+  readonly from: string;
+  /** How the name of the rule begins that refuses it. */
+  readonly rule: string;
+}): Expectation {
+  const { name, from, rule } = options;
   return {
     name,
     check: async ({ mesh, marker, record }): Promise<Finding> => {
@@ -44,10 +50,12 @@ function deniedTcp(name: string, from: string): Expectation {
         { from, to: 'c/ledger', protocol: 'tcp' },
         agent.tcp({ host: 'ledger.c', port: 7000, send: marker, expectBytes: marker.length }),
       );
+      const logged = await findLogLine(mesh, 'c/ledger', rule);
       const after = (await mesh.pod('c/ledger').appLog()).slice(before.length);
       return allOf([
         [say(result), result.status === 'closed' && result.body === ''],
         ['the app got no byte', !after.includes('first-bytes')],
+        [logged ?? `no line of the access log names ${rule}`, logged !== undefined],
       ]);
     },
   };
@@ -75,28 +83,19 @@ const undeclaredPort: Expectation = {
   },
 };
 
-/** The first line of a sidecar's log with a text in it; Envoy writes its log with some delay. */
-async function logLine(
-  { mesh }: DemoContext,
-  key: string,
-  text: string,
-): Promise<string | undefined> {
-  const { sidecar } = mesh.pod(key);
-  if (sidecar === undefined) return undefined;
-  try {
-    return await waitFor({ what: `${text} in the access log`, timeoutMs: 15_000 }, async () =>
-      (await sidecar.log()).split('\n').find((line) => line.includes(text)),
-    );
-  } catch {
-    return undefined;
-  }
-}
-
 /** In the order shown. */
 export const refusingExpectations: readonly Expectation[] = [
   deniedHttp,
   deniedPath,
-  deniedTcp('A → C by TCP is closed before a byte reaches the app', 'a/frontend'),
-  deniedTcp('B → C by TCP is closed for the one workload that a TCP rule names', 'b/greeter'),
+  deniedTcp({
+    name: 'A → C by TCP is closed before a byte reaches the app',
+    from: 'a/frontend',
+    rule: 'c/callers/',
+  }),
+  deniedTcp({
+    name: 'B → C by TCP is closed for the one workload that a TCP rule names',
+    from: 'b/greeter',
+    rule: 'c/ledger-callers/no-greeter',
+  }),
   undeclaredPort,
 ];

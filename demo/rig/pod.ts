@@ -78,7 +78,10 @@ export async function startPod(manifest: PodManifest, environment: PodEnvironmen
       argv,
     });
   const sidecar = await startSidecar(manifest, environment, { container, netns });
-  const apps = await startApps(manifest, environment, container);
+  const apps = await startApps(manifest, environment, container).catch(async (error: unknown) => {
+    await sidecar?.process().stop();
+    throw error;
+  });
   let agents = 0;
   return {
     manifest,
