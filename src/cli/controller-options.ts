@@ -22,7 +22,7 @@ export interface ControllerOptions {
   readonly svidTtlSeconds: number;
   /** Age at which a sidecar's stream is asked to reconnect, in seconds. */
   readonly maxStreamAgeSeconds: number;
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly logLevel: 'info' | 'warn' | 'error' | 'silent';
 }
 
 /** A control plane that runs. */

@@ -147,7 +147,7 @@ export const controllerCommand: CommandDefinition = {
       .addOption(
         new Option('--log-level <level>', 'how much is logged (JSON, stderr)')
           .env('SKERRY_LOG_LEVEL')
-          .choices(['debug', 'info', 'warn', 'error', 'silent'])
+          .choices(['info', 'warn', 'error', 'silent'])
           .default('info'),
       )
       .action((flags: Flags) => run(flags, io));

@@ -151,7 +151,7 @@ function judgeEndpoint(
       : `plaintext to ${text}, which is not in the mesh`,
     from: [],
   };
-  if (port === undefined) {
+  if (owner === undefined || port === undefined) {
     return { steps: [tls], outcome: { endpoint: text, verdict: 'admitted', by: 'no sidecar' } };
   }
   const caller = call.from;

@@ -1,0 +1,15 @@
+/** The mesh's decisions and their spelling: the compiler that control plane, CLI and tests share. */
+export { createPipeline } from './create-pipeline.js';
+export type {
+  DiagnosticChange,
+  Pipeline,
+  PipelineChanges,
+  PipelineResult,
+  PipelineSettings,
+  WorkloadChange,
+} from './pipeline-contract.js';
+export type { ScopedResource, SharedResource } from './scoped-resource.js';
+export type { PolicyForm } from './to-ir/attach.js';
+export type { Sidecar } from './to-ir/workload.js';
+export type { Explanation, Outcome, Step } from './simulate/explain.js';
+export { explainQuery, type CallQuery } from './simulate/query.js';
