@@ -74,6 +74,10 @@ export const diagnosticCodes = {
     cause: 'two objects claim the same address',
     remedy: 'remove one; the older one has it until then',
   },
+  AuditOnly: {
+    cause: 'the policy is in Audit, so this section is reported and not applied',
+    remedy: 'set mode: Enforce to apply it',
+  },
   Rejected: {
     cause: 'a sidecar refused the configuration made from this object',
     remedy: 'read Envoy’s message and change the field it speaks of; the last good form stays in force',

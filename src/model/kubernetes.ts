@@ -75,6 +75,8 @@ export interface Pod {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** Decides who has an address that two pods claim; absent counts as oldest. */
+  readonly creationTimestampMs?: number;
   readonly labels: Labels;
   readonly serviceAccount: string;
   readonly nodeName?: string;

@@ -1,0 +1,58 @@
+/** The collections of the mesh that are written or read from outside, as handles. */
+import type { Collection, Graph, Source } from '../graph/index.js';
+import type { ClusterIr, EndpointsIr, OutboundListenerIr } from '../ir/index.js';
+import type { Diagnostic, EndpointSlice, Namespace, Node, Pod, Service } from '../model/index.js';
+import type { Scoped, ScopedResource } from './scoped-resource.js';
+import type { PolicyForm } from './to-ir/attach.js';
+import type { CalledHost } from './to-ir/called-host.js';
+import type { InboundDecision } from './to-ir/inbound.js';
+import type { ProtocolTables } from './to-ir/tables.js';
+import type { VirtualHostDecision } from './to-ir/virtual-host.js';
+
+/** What the outside writes. */
+export interface PipelineSources {
+  readonly services: Source<Service>;
+  readonly slices: Source<EndpointSlice>;
+  readonly pods: Source<Pod>;
+  readonly namespaces: Source<Namespace>;
+  readonly nodes: Source<Node>;
+  readonly policies: Source<PolicyForm>;
+  readonly demand: Source<true>;
+  readonly namespaceDemand: Source<true>;
+  /** Names that are answered for a reader, and sent to nobody. */
+  readonly probes: Source<true>;
+  /** One row, `mesh`: what does not depend on any object starts here. */
+  readonly constants: Source<true>;
+}
+
+/** Clusters of one origin with their endpoints; keys are scopedKey's, and names where all is the mesh's. */
+export interface ClusterFamily {
+  readonly clusters: Collection<Scoped<ClusterIr>>;
+  /** Absent: none of them has endpoints. */
+  readonly endpoints?: Collection<Scoped<EndpointsIr>>;
+}
+
+/** The graph with the collections that are read from outside. */
+export interface Mesh {
+  readonly graph: Graph;
+  readonly sources: PipelineSources;
+  readonly tables: ProtocolTables;
+  readonly servers: Collection<InboundDecision>;
+  readonly hosts: Collection<CalledHost>;
+  readonly virtualHosts: Collection<VirtualHostDecision>;
+  /** For the mesh, and by namespace for those with an egress policy. */
+  readonly outbound: readonly [
+    Collection<Scoped<OutboundListenerIr>>,
+    Collection<Scoped<OutboundListenerIr>>,
+  ];
+  /** No name of a scope stands in two. */
+  readonly families: readonly ClusterFamily[];
+  readonly probed: ClusterFamily;
+  /** Encoded, in the order in which they are handed out. */
+  readonly encoded: readonly Collection<ScopedResource>[];
+  /** By kind, and then by key. */
+  readonly diagnostics: readonly {
+    readonly kind: string;
+    readonly rows: Collection<readonly Diagnostic[]>;
+  }[];
+}

@@ -1,0 +1,167 @@
+/** `routes`: rules of a policy as the routes of one virtual host. */
+import type { Origin, RouteActionIr, RouteIr, RouteMatchIr } from '../../../ir/index.js';
+import type { HeaderChanges, RouteMatch, RouteRule } from '../../../model/index.js';
+import { policyOrigin, type PolicyHead } from '../../to-ir/attach.js';
+import type { Finding } from '../../to-ir/finding.js';
+import {
+  ownCluster,
+  refuseCluster,
+  resolveBackend,
+  resolveRef,
+  type BackendContext,
+  type Resolved,
+} from './backends.js';
+import { defaultRetry, mergeRetry } from './retry.js';
+
+const section = 'spec.routes';
+
+/** The part of a policy that speaks of routes. */
+export interface RoutePolicy extends PolicyHead {
+  readonly routes: readonly RouteRule[];
+}
+
+/** A rule as one group of callers has it: the entries of `matches` that are theirs. */
+export interface CallerRouteRule {
+  readonly rule: RouteRule;
+  /** Its place in the policy. */
+  readonly index: number;
+  /** Empty: everything. */
+  readonly matches: readonly RouteMatch[];
+}
+
+const noChanges: HeaderChanges = { set: {}, add: {}, remove: [] };
+
+/** The routes of one address; the last one takes everything. */
+function toRoutes(
+  policy: RoutePolicy,
+  rules: readonly CallerRouteRule[],
+  context: BackendContext,
+): { readonly routes: readonly RouteIr[]; readonly findings: readonly Finding[] } {
+  const findings: Finding[] = [];
+  const routes = rules.flatMap((entry) => routesOf(policy, entry, context, findings));
+  const last = policy.routes.length === 0 ? unchanged(policy, context) : noMatch(policy);
+  return { routes: [...routes, last], findings };
+}
+
+/** An empty list says: as if there were no routes. */
+function unchanged(policy: RoutePolicy, context: BackendContext): RouteIr {
+  return {
+    name: `${policy.key}/no-routes`,
+    match: { headers: [], queryParams: [] },
+    action: {
+      kind: 'forward',
+      clusters: [{ name: ownCluster(context), weight: 1 }],
+      retry: defaultRetry,
+    },
+    requestHeaders: noChanges,
+    responseHeaders: noChanges,
+    origins: [policyOrigin(policy, section)],
+  };
+}
+
+function noMatch(policy: RoutePolicy): RouteIr {
+  return {
+    name: `${policy.key}/no-match`,
+    match: { headers: [], queryParams: [] },
+    action: {
+      kind: 'respond',
+      status: 404,
+      body: `no route of TrafficPolicy ${policy.key} matches`,
+    },
+    requestHeaders: noChanges,
+    responseHeaders: noChanges,
+    origins: [policyOrigin(policy, section)],
+  };
+}
+
+function routesOf(
+  policy: RoutePolicy,
+  { rule, index, matches }: CallerRouteRule,
+  context: BackendContext,
+  findings: Finding[],
+): readonly RouteIr[] {
+  const field = `${section}[${String(index)}]`;
+  const origins: readonly Origin[] = [policyOrigin(policy, field)];
+  const report = (where: string, { problem }: Resolved): void => {
+    if (problem === undefined) return;
+    findings.push({
+      object: `TrafficPolicy ${policy.key}`,
+      field: `${field}.${where}`,
+      ...problem,
+    });
+  };
+  const action = toAction(rule, context, report);
+  const all: readonly RouteMatchIr[] =
+    matches.length === 0 ? [{ headers: [], queryParams: [] }] : matches.map(toMatch);
+  return all.map((match) => ({
+    name: `${policy.key}/${rule.name}`,
+    match,
+    action,
+    requestHeaders: rule.requestHeaders ?? noChanges,
+    responseHeaders: rule.responseHeaders ?? noChanges,
+    origins,
+  }));
+}
+
+function toMatch({ path, method, headers, queryParams }: RouteMatch): RouteMatchIr {
+  return {
+    ...(path === undefined ? {} : { path }),
+    ...(method === undefined ? {} : { method }),
+    headers,
+    queryParams,
+  };
+}
+
+type Report = (where: string, resolved: Resolved) => void;
+
+function toAction(rule: RouteRule, context: BackendContext, report: Report): RouteActionIr {
+  if (rule.redirect !== undefined) return { kind: 'redirect', ...rule.redirect };
+  const mirror = toMirror(rule, context, report);
+  return {
+    kind: 'forward',
+    clusters: toClusters(rule, context, report),
+    ...(rule.rewrite?.path === undefined ? {} : { rewritePath: rule.rewrite.path }),
+    ...(rule.rewrite?.hostname === undefined ? {} : { rewriteHost: rule.rewrite.hostname }),
+    ...(mirror === undefined ? {} : { mirror }),
+    ...(rule.timeoutMs === undefined ? {} : { timeoutMs: rule.timeoutMs }),
+    retry: mergeRetry(rule.retries),
+  };
+}
+
+function toMirror(
+  rule: RouteRule,
+  context: BackendContext,
+  report: Report,
+): { readonly cluster: string; readonly percent: number } | undefined {
+  if (rule.mirror === undefined) return undefined;
+  const resolved = resolveRef(rule.mirror.ref, context);
+  report('mirror', resolved);
+  if (resolved.cluster === undefined) return undefined;
+  return { cluster: resolved.cluster, percent: rule.mirror.percent };
+}
+
+/** Clusters by weight, each once, in the order of the backends; never empty. */
+function toClusters(
+  rule: RouteRule,
+  context: BackendContext,
+  report: Report,
+): readonly { readonly name: string; readonly weight: number }[] {
+  if (rule.backends.length === 0) return [{ name: ownCluster(context), weight: 1 }];
+  const weights = new Map<string, number>();
+  for (const [index, backend] of rule.backends.entries()) {
+    const resolved = resolveBackend(backend, context);
+    report(`backends[${String(index)}]`, resolved);
+    if (backend.weight === 0) continue;
+    // The share of a missing backend fails; it is not given to the others, who may not stand it.
+    const name = resolved.cluster ?? refuseCluster;
+    weights.set(name, (weights.get(name) ?? 0) + backend.weight);
+  }
+  if (weights.size === 0) return [{ name: refuseCluster, weight: 1 }];
+  return [...weights].map(([name, weight]) => ({ name, weight }));
+}
+
+/** The feature. */
+export const routesFeature: {
+  readonly section: typeof section;
+  readonly toRoutes: typeof toRoutes;
+} = Object.freeze({ section, toRoutes });

@@ -1,0 +1,15 @@
+/** Label selectors. */
+import type { Labels, Namespace } from '../../model/index.js';
+
+/** Whether `labels` carry all of `selector`; an empty selector matches everything. */
+export function matchesLabels(selector: Labels, labels: Labels): boolean {
+  return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+/** The same for a namespace, which always carries its own name as a label (as the API server sets it). */
+export function matchesNamespace(selector: Labels, namespace: Namespace): boolean {
+  return matchesLabels(selector, {
+    ...namespace.labels,
+    'kubernetes.io/metadata.name': namespace.name,
+  });
+}

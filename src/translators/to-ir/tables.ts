@@ -1,0 +1,78 @@
+/** The collections that decisions read, as handles; pipeline.ts makes them. */
+import type { Collection, Lookup } from '../../graph/index.js';
+import type { EndpointSlice, Namespace, Node, Service, ServiceKey } from '../../model/index.js';
+import type { EgressDecision, EgressPolicy } from '../policies/egress/feature.js';
+import type { RoutePolicy } from '../policies/routes/feature.js';
+import type { InboundPolicy } from './attach.js';
+import type {
+  EndpointGroup,
+  HeadlessAddress,
+  ServedPort,
+  ServiceIdentities,
+} from './endpoint-group.js';
+import type { HttpDeclaration } from './outbound-listener.js';
+import type { AddressOwner, Sidecar, Workload } from './workload.js';
+
+/** What the outside writes, and the indexes over it. */
+export interface SourceTables {
+  readonly services: Collection<Service>;
+  readonly namespaces: Collection<Namespace>;
+  readonly nodes: Collection<Node>;
+  /** By ServiceKey. */
+  readonly slicesByService: Lookup<EndpointSlice>;
+  /** By virtual IP. */
+  readonly servicesByVip: Lookup<Service>;
+  /** Virtual IP → key of the Service that has it. */
+  readonly vips: Collection<ServiceKey>;
+}
+
+/** Pods that can be called, and who has which address. */
+export interface WorkloadTables extends SourceTables {
+  readonly workloads: Collection<Workload>;
+  readonly workloadsByIp: Lookup<Workload>;
+  readonly workloadsByNamespace: Lookup<Workload>;
+  /** By IP. */
+  readonly owners: Collection<AddressOwner>;
+  readonly sidecars: Collection<Sidecar>;
+  readonly sidecarsByNamespace: Lookup<Sidecar>;
+}
+
+/** Endpoints, and what follows from them. */
+export interface EndpointTables extends WorkloadTables {
+  readonly groups: Collection<EndpointGroup>;
+  readonly identities: Collection<ServiceIdentities>;
+  /** By PodKey. */
+  readonly servedByPod: Lookup<ServedPort>;
+  /** Endpoints that no pod owns, by `ip:port` → the Service's key. */
+  readonly outsideAddresses: Collection<string>;
+  readonly headless: Collection<HeadlessAddress>;
+  /** By ServiceKey. */
+  readonly headlessByService: Lookup<HeadlessAddress>;
+}
+
+/** Policies by what they target, and what was decided from them alone. */
+export interface PolicyTables extends EndpointTables {
+  /** By {@link targetKeys}. */
+  readonly inboundByTarget: Lookup<InboundPolicy>;
+  /** By ServiceKey. */
+  readonly routesByService: Lookup<RoutePolicy>;
+  readonly egressPolicies: Collection<EgressPolicy>;
+  /** By {@link targetKeys}. */
+  readonly egressByTarget: Lookup<EgressPolicy>;
+}
+
+/** What egress says. */
+export interface EgressTables extends PolicyTables {
+  /** One row, `mesh`. */
+  readonly meshEgress: Collection<EgressDecision>;
+  /** By namespace, for those with a word of their own. */
+  readonly namespaceEgress: Collection<EgressDecision>;
+}
+
+/** Which port numbers carry TCP. */
+export interface ProtocolTables extends EgressTables {
+  /** One row, `mesh`: port numbers, sorted. */
+  readonly opaquePorts: Collection<readonly number[]>;
+  /** By port number as text. */
+  readonly httpByPort: Lookup<HttpDeclaration>;
+}

@@ -1,0 +1,115 @@
+/** Cluster names that are answered, by scope: who needs them, and whether before they are asked for. */
+import type { Read } from '../graph/index.js';
+import {
+  formatClusterName,
+  meshScope,
+  namespaceScope,
+  type ClusterIr,
+  type Scope,
+  type Wire,
+} from '../ir/index.js';
+import type { PortProtocol, Service } from '../model/index.js';
+import {
+  inboundClusterName,
+  passthroughClusterName,
+  refuseClusterName,
+} from './to-envoy/contract.js';
+import { mayCarryHttp, scopedKey } from './to-ir/called-host.js';
+import type { HeadlessAddress } from './to-ir/endpoint-group.js';
+import type { SourceTables } from './to-ir/tables.js';
+import type { VirtualHostDecision } from './to-ir/virtual-host.js';
+
+/** One name in one scope. */
+export interface Wanted {
+  readonly scope: Scope;
+  readonly name: string;
+  readonly isEager: boolean;
+}
+
+type WantedRow = readonly [string, Wanted];
+
+function wantedRow(wanted: Wanted): WantedRow {
+  return [scopedKey(wanted.scope, wanted.name), wanted];
+}
+
+/** What connections to a port may carry: one wire where the port declares it, else both. */
+function wiresOf(protocol: PortProtocol): readonly Wire[] {
+  if (protocol === 'sniff') return ['http', 'tcp'];
+  return mayCarryHttp(protocol) ? ['http'] : ['tcp'];
+}
+
+/** Every name of a Service with virtual IPs (the eager layout). */
+export function* wantedByService(
+  service: Service,
+  read: Read,
+  tables: Pick<SourceTables, 'vips'>,
+): Iterable<WantedRow> {
+  for (const ip of service.clusterIPs) {
+    if (read.get(tables.vips, ip) !== service.key) continue;
+    for (const { port, protocol, transport } of service.ports) {
+      if (transport !== 'TCP') continue;
+      for (const wire of wiresOf(protocol)) {
+        const name = formatClusterName({ kind: 'address', wire, ip, port });
+        yield wantedRow({ scope: meshScope, name, isEager: true });
+      }
+    }
+  }
+}
+
+/** Every name of a headless Service's address (the eager layout). */
+export function* wantedByHeadless({ ip, port, protocol }: HeadlessAddress): Iterable<WantedRow> {
+  for (const wire of wiresOf(protocol)) {
+    const name = formatClusterName({ kind: 'address', wire, ip, port });
+    yield wantedRow({ scope: meshScope, name, isEager: true });
+  }
+}
+
+/** The clusters that a virtual host's routes name, where it stands: a first request must not miss them. */
+export function* wantedByVirtualHost({
+  scope,
+  clusters,
+}: VirtualHostDecision): Iterable<WantedRow> {
+  for (const name of clusters) yield wantedRow({ scope, name, isEager: true });
+}
+
+/** The answer to a name that the routes of some virtual host need, whatever happens. */
+export function orRefuse(cluster: ClusterIr | undefined, name: string): ClusterIr {
+  return (
+    cluster ?? {
+      name,
+      wire: 'http',
+      kind: { kind: 'refuse' },
+      spiffeIds: [],
+      connectTimeoutMs: 1000,
+      origins: [],
+    }
+  );
+}
+
+/** Clusters that every sidecar has: nobody answers for these names again. */
+export const fixedNames: readonly string[] = [
+  inboundClusterName,
+  passthroughClusterName,
+  refuseClusterName,
+];
+
+/** Scopes that reach further than `scope` and hold it. */
+export function widerScopes(scope: Scope): readonly Scope[] {
+  const [kind, namespace] = scope.split('/');
+  if (kind === 'pod' && namespace !== undefined) return [namespaceScope(namespace), meshScope];
+  return kind === 'namespace' ? [meshScope] : [];
+}
+
+/** A name that a sidecar of a namespace asks for. */
+export interface NamespaceWanted {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The row of a key `<namespace>|<cluster name>`; nothing for other text. */
+export function* wantedByNamespace(key: string): Iterable<readonly [string, NamespaceWanted]> {
+  const cut = key.indexOf('|');
+  if (cut < 1) return;
+  const wanted = { namespace: key.slice(0, cut), name: key.slice(cut + 1) };
+  yield [scopedKey(namespaceScope(wanted.namespace), wanted.name), wanted];
+}
