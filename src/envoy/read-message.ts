@@ -119,7 +119,9 @@ function readEntry(field: FieldTable, key: KeyTable, map: MutableRecord, place: 
     }
     return true;
   });
-  map[String(name)] = value;
+  // Not by assignment: a key like `__proto__` must become an entry as any other.
+  const entry = { value, enumerable: true, writable: true, configurable: true };
+  Object.defineProperty(map, String(name), entry);
 }
 
 function zeroOf(field: FieldTable): unknown {

@@ -175,12 +175,17 @@ function readList(reader: Reader, end: number, depth: number): unknown {
   return list;
 }
 
+function readNull(reader: Reader): null {
+  reader.int32();
+  return null;
+}
+
 function readValue(reader: Reader, end: number, depth: number): unknown {
   if (depth > maxDepth) throw new Error(`message nested deeper than ${maxDepth}`);
   let value: unknown = null;
   eachField(reader, end, (id, wireType) => {
     if (wireType !== valueWireTypes[id]) return false;
-    if (id === 1) value = reader.int32() && null;
+    if (id === 1) value = readNull(reader);
     else if (id === 2) value = reader.double();
     else if (id === 3) value = reader.string();
     else if (id === 4) value = reader.bool();
