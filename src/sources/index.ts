@@ -1,0 +1,30 @@
+/** The sources' face: Kubernetes objects to the model, from files now and from the API by the same parsers. */
+export type { SourceBatch, SourceChange } from './change.js';
+export {
+  createDirectorySource,
+  type DirectorySource,
+  type DirectorySourceOptions,
+  type SourceLogger,
+} from './directory/source.js';
+export { parseManifests, readDirectory, type ReadOnceOptions } from './directory/read-once.js';
+export { defaultRootNamespace } from './directory/root-namespace.js';
+export { createLastGoodStore, type LastGood, type LastGoodStore } from './last-good.js';
+export {
+  parseObject,
+  type CollectionName,
+  type CollectionRows,
+  type Outcome,
+  type ParsedObject,
+  type Row,
+} from './parse/objects.js';
+export { parseEndpointSlice } from './parse/endpoint-slice.js';
+export { parseNamespace } from './parse/namespace.js';
+export { parseNode } from './parse/node.js';
+export { parsePod } from './parse/pod.js';
+export { parseService } from './parse/service.js';
+export {
+  parseTrafficPolicy,
+  type ParsedPolicy,
+  type PolicyOptions,
+} from './parse/traffic-policy.js';
+export { hashJson } from './parse/canonical-json.js';

@@ -1,0 +1,112 @@
+/** `inbound`: mTLS and authorization converted, the rest refused. */
+import type {
+  Authorization,
+  AuthorizationRule,
+  MtlsMode,
+  MtlsSetting,
+  OperationRule,
+} from '../../../model/index.js';
+import { child, readItems, refuse, type Cursor } from '../cursor.js';
+import { toCallerRules } from './callers.js';
+import { checkSchema } from './check.js';
+import {
+  inboundConnectionsSchema,
+  jwtSchema,
+  mtlsSchema,
+  rateLimitSchema,
+  ruleSchema,
+  verdictSchema,
+  type RuleEntry,
+} from './inbound-schema.js';
+import { checkNames } from './rule-names.js';
+import { openSection } from './section.js';
+
+const maxRules = 256;
+
+/** What `inbound` says. */
+export interface Inbound {
+  readonly mtls?: MtlsSetting;
+  readonly authorization?: Authorization;
+}
+
+/** Reads the section; what is wrong is in the findings. */
+export function readInbound(cursor: Cursor): Inbound {
+  const fields = ['mtls', 'authorization', 'jwt', 'rateLimit', 'connections'] as const;
+  const section = openSection(cursor, fields);
+  if (section === undefined) return {};
+  const mtls = section.has('mtls') ? readMtls(child(cursor, 'mtls')) : undefined;
+  const authorization = section.has('authorization')
+    ? readAuthorization(child(cursor, 'authorization'))
+    : undefined;
+  if (section.has('jwt')) checkSchema(child(cursor, 'jwt'), jwtSchema);
+  if (section.has('rateLimit')) checkSchema(child(cursor, 'rateLimit'), rateLimitSchema);
+  if (section.has('connections')) {
+    checkSchema(child(cursor, 'connections'), inboundConnectionsSchema);
+  }
+  return {
+    ...(mtls === undefined ? {} : { mtls }),
+    ...(authorization === undefined ? {} : { authorization }),
+  };
+}
+
+function readMtls(cursor: Cursor): MtlsSetting | undefined {
+  const entry = checkSchema(cursor, mtlsSchema);
+  if (entry === undefined) return undefined;
+  const ports = new Map<number, MtlsMode>();
+  for (const [port, mode] of Object.entries(entry.ports ?? {})) ports.set(Number(port), mode);
+  return {
+    ...(entry.mode === undefined ? {} : { mode: entry.mode }),
+    ports: new Map([...ports].sort(([a], [b]) => a - b)),
+    isFloor: entry.floor ?? false,
+  };
+}
+
+function readAuthorization(cursor: Cursor): Authorization | undefined {
+  const section = openSection(cursor, ['default', 'deny', 'allow']);
+  if (section === undefined) return undefined;
+  const verdict = section.has('default')
+    ? checkSchema(child(cursor, 'default'), verdictSchema)
+    : undefined;
+  const deny = section.has('deny') ? readRules(child(cursor, 'deny'), 'deny') : [];
+  const allow = section.has('allow') ? readRules(child(cursor, 'allow'), 'allow') : undefined;
+  return {
+    default: verdict ?? 'Inherit',
+    deny,
+    ...(allow === undefined ? {} : { allow }),
+  };
+}
+
+function readRules(cursor: Cursor, prefix: 'allow' | 'deny'): readonly AuthorizationRule[] {
+  // Null is not absent here: an allow list that lost its entries must not open the door.
+  if (cursor.value === null) {
+    refuse(
+      cursor,
+      'expected a list, found null',
+      'write [] for an empty list, or remove the field',
+    );
+    return [];
+  }
+  const items = readItems(cursor);
+  if (items.length > maxRules) {
+    refuse({ ...cursor, value: items.length }, `expected at most ${maxRules} entries`);
+    return [];
+  }
+  const rules = items.flatMap((item, index) => {
+    const entry = checkSchema(item, ruleSchema);
+    return entry === undefined ? [] : [toRule(entry, `${prefix}-${index}`)];
+  });
+  checkNames(items, prefix);
+  return rules;
+}
+
+function toRule(entry: RuleEntry, defaultName: string): AuthorizationRule {
+  return {
+    name: entry.name ?? defaultName,
+    from: toCallerRules(entry.from ?? []),
+    to: (entry.to ?? []).map((operation): OperationRule => ({
+      ports: operation.ports ?? [],
+      methods: operation.methods ?? [],
+      paths: operation.paths ?? [],
+    })),
+  };
+}
