@@ -1,6 +1,6 @@
 /** What an authority is opened with, what it is asked, and its defaults. */
 import { randomBytes as systemRandomBytes } from 'node:crypto';
-import type { Clock } from '../lib/clock.js';
+import type { Clock } from '../lib/index.js';
 import type { SpiffeId } from '../model/index.js';
 import type { CaStore } from './store.js';
 

@@ -1,5 +1,5 @@
 /** The certificate authority: opens its slots, signs, renews its own certificates. Mutable. */
-import { fail, ok, type Result } from '../lib/result.js';
+import { fail, ok, type Result } from '../lib/index.js';
 import {
   settle,
   type AuthorityOptions,

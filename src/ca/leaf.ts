@@ -11,7 +11,7 @@ import {
   derTrue,
   derUnsigned,
   pemOf,
-} from '../lib/der.js';
+} from '../lib/index.js';
 
 /** Who signs. */
 export interface LeafSigner {

@@ -1,6 +1,6 @@
 /** The control plane's own TLS server certificate: made with a fresh key, renewed at half life. Mutable. */
 import { generateKeyPairSync } from 'node:crypto';
-import type { Clock } from '../lib/clock.js';
+import type { Clock } from '../lib/index.js';
 import { CaError } from './ca-error.js';
 import type { Lifetimes } from './authority-options.js';
 import { signLeaf } from './leaf.js';

@@ -1,5 +1,5 @@
 /** SPIFFE ids as text: what is well formed, and which of them name workloads of a mesh. */
-import { fail, ok, type Result } from '../lib/result.js';
+import { fail, ok, type Result } from '../lib/index.js';
 import { spiffeId, type SpiffeId } from '../model/index.js';
 
 const maxIdBytes = 2048;

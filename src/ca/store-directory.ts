@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { systemClock } from '../lib/clock.js';
+import { systemClock } from '../lib/index.js';
 import { CaError } from './ca-error.js';
 import type { CaStore, SlotName } from './store.js';
 

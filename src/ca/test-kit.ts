@@ -4,8 +4,15 @@ import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { derBits, derContext, derOid, derSequence, derUnsigned, pemOf } from '../lib/der.js';
-import type { Clock } from '../lib/clock.js';
+import {
+  derBits,
+  derContext,
+  derOid,
+  derSequence,
+  derUnsigned,
+  pemOf,
+  type Clock,
+} from '../lib/index.js';
 
 /** A clock that moves when told to, and then runs what has fallen due. */
 export interface HeldClock extends Clock {

@@ -6,8 +6,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
 } from 'node:crypto';
-import type { Clock } from '../lib/clock.js';
-import { fail, ok, type Result } from '../lib/result.js';
+import { fail, ok, type Clock, type Result } from '../lib/index.js';
 import { CaError } from './ca-error.js';
 import { isDnsLabel, isDnsSubdomain } from './spiffe.js';
 import type { CaStore } from './store.js';

@@ -12,8 +12,7 @@ import {
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { createPublicKey, verify, webcrypto, type KeyObject } from 'node:crypto';
-import { derContext, derImplicit, derSequence } from '../lib/der.js';
-import { fail, ok, type Result } from '../lib/result.js';
+import { derContext, derImplicit, derSequence, fail, ok, type Result } from '../lib/index.js';
 import { derElements } from './der-elements.js';
 import { ecdsaWithSha256 } from './leaf.js';
 

@@ -2,6 +2,19 @@
 export { backoffDelayMs, wait, type Backoff } from './backoff.js';
 export { systemClock, type Clock } from './clock.js';
 export {
+  derBits,
+  derContext,
+  derImplicit,
+  derOctets,
+  derOid,
+  derSequence,
+  derTime,
+  derTrue,
+  derUnsigned,
+  derValue,
+  pemOf,
+} from './der.js';
+export {
   createLogger,
   silentLogger,
   type LogFields,

@@ -1,0 +1,44 @@
+/** Which of Envoy's own statistics a sidecar keeps: half of a sidecar's memory is statistics. */
+
+/** `minimal`: what operating the mesh needs; `full`: everything, for an investigation. */
+export type StatsProfile = 'minimal' | 'full';
+
+/** Families that do not grow with what the workload calls. */
+const prefixes = [
+  'server.',
+  'listener_manager.',
+  'cluster_manager.',
+  'control_plane.',
+  'cluster.skerry_control_plane.',
+  // The per-edge statistics of our own access loggers.
+  'skerry.',
+] as const;
+
+/** Single statistics of each connection manager, filter, cluster or secret. */
+const suffixes = [
+  '.update_rejected',
+  '.key_rotation_failed',
+  '.downstream_cx_total',
+  '.downstream_cx_active',
+  '.downstream_rq_total',
+  '.downstream_rq_5xx',
+  '.upstream_cx_total',
+  '.upstream_cx_active',
+  '.upstream_cx_connect_fail',
+  '.upstream_rq_total',
+  '.upstream_rq_5xx',
+  '.upstream_rq_timeout',
+  'rbac.allowed',
+  'rbac.denied',
+  'rbac.shadow_allowed',
+  'rbac.shadow_denied',
+] as const;
+
+/** One pattern of the inclusion list (envoy.type.matcher.v3.StringMatcher). */
+type Pattern = { readonly prefix: string } | { readonly suffix: string };
+
+/** The patterns of the names kept; undefined for all of them. */
+export function statsPatterns(profile: StatsProfile): readonly Pattern[] | undefined {
+  if (profile === 'full') return undefined;
+  return [...prefixes.map((prefix) => ({ prefix })), ...suffixes.map((suffix) => ({ suffix }))];
+}
