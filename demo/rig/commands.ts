@@ -1,4 +1,5 @@
 /** Every command line of `skerry` and Envoy that the rig uses, in one place. */
+import { proxyCommand } from '../../src/sidecar/index.js';
 import type { PodManifest } from './manifests.js';
 
 /** The control plane's address on the bridge. */
@@ -7,8 +8,6 @@ export const controlPlaneIp = '10.66.0.2';
 export const controlPlanePort = 15010;
 /** The DNS name in the control plane's certificate. */
 export const controlPlaneName = 'skerry.skerry-system.svc';
-/** Where every sidecar answers `/ready`. */
-export const readinessPort = 15021;
 
 /** Settings of one control plane. */
 export interface ControllerSettings {
@@ -48,7 +47,7 @@ export function bundleArgs(stateDirectory: string): readonly string[] {
   return ['ca', 'bundle', '--state-dir', stateDirectory];
 }
 
-/** `skerry sidecar init`: key and bootstrap of one pod's sidecar. */
+/** `skerry sidecar init`: key, bootstrap and redirection rules of one pod, as root in its namespace. */
 export function sidecarInitArgs(
   pod: PodManifest,
   files: { readonly token: string; readonly rootBundle: string; readonly directory: string },
@@ -59,6 +58,7 @@ export function sidecarInitArgs(
     ...['--root-bundle', files.rootBundle],
     ...['--control-plane', `${controlPlaneIp}:${controlPlanePort}`],
     ...['--directory', files.directory],
+    '--apply-redirect',
   ];
 }
 
@@ -73,25 +73,27 @@ function identityArgs(pod: PodManifest): readonly string[] {
 
 /** How an Envoy of the rig runs. */
 export interface EnvoySettings {
-  readonly bootstrap: string;
-  readonly logLevel: string;
+  readonly logLevel: 'error' | 'warning' | 'info' | 'debug';
   /** Worker threads. */
   readonly concurrency: number;
   /** Connections of a replaced listener are closed after so many seconds. */
   readonly drainSeconds: number;
 }
 
-/** Envoy's arguments. */
-export function envoyArgs(settings: EnvoySettings): readonly string[] {
-  return [
-    ...['--config-path', settings.bootstrap],
-    ...['--concurrency', `${settings.concurrency}`],
-    ...['--drain-time-s', `${settings.drainSeconds}`],
-    ...['--drain-strategy', 'immediate'],
-    ...['--log-level', settings.logLevel],
-    // Else its access log comes up to 10 s late.
-    ...['--file-flush-interval-msec', '200'],
-    // Its shared memory would be common to all pods of this machine.
-    '--disable-hot-restart',
-  ];
+/** The argument list of a sidecar's Envoy. */
+export function envoyArgv(
+  envoyPath: string,
+  bootstrapPath: string,
+  settings: EnvoySettings,
+): readonly string[] {
+  const { file, args } = proxyCommand({
+    envoyPath,
+    bootstrapPath,
+    runAs: 'caller',
+    concurrency: settings.concurrency,
+    drainTimeSeconds: settings.drainSeconds,
+    logLevel: settings.logLevel,
+  });
+  // Else the access log comes up to 10 s late.
+  return [file, ...args, '--file-flush-interval-msec', '200'];
 }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { proxyUid } from '../../src/sidecar/index.js';
 import type { Checkout } from './checkout.js';
 
 /** A file or folder that appears at another path inside. */
@@ -16,13 +17,11 @@ export interface ContainerImage {
   readonly envoy: string;
   /** The folder of the built apps. */
   readonly apps: string;
-  /** The built CLI. */
-  readonly skerry: string;
   readonly mounts: readonly BindMount[];
 }
 
 /** The users inside a pod. */
-export const users = { sidecar: 1774, app: 2000 } as const;
+export const users = { sidecar: proxyUid, app: 2000 } as const;
 
 /**
  * Prepares the mount points below `runDirectory`. The checkout, node and Envoy often lie in a
@@ -47,7 +46,6 @@ export async function prepareImage(options: {
     node,
     envoy,
     apps: join(root, 'dist', 'apps'),
-    skerry: join(root, 'dist', 'skerry.js'),
     mounts: [
       { source: options.checkout.root, target: root },
       { source: process.execPath, target: node },

@@ -8,7 +8,6 @@ export {
   controlPlaneIp,
   controlPlaneName,
   controlPlanePort,
-  readinessPort,
   type ControllerSettings,
 } from './commands.js';
 export { type CliResult, type ControlPlane } from './control-plane.js';

@@ -3,7 +3,8 @@ import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { startAgent, type Agent } from './agent.js';
 import { findCheckout } from './checkout.js';
-import { controlPlaneIp, readinessPort, type ControllerSettings } from './commands.js';
+import { readinessPort } from '../../src/sidecar/index.js';
+import { controlPlaneIp, type ControllerSettings, type EnvoySettings } from './commands.js';
 import { containerArgv, prepareImage, users, type ContainerImage } from './container.js';
 import { startControlPlane, type ControlPlane } from './control-plane.js';
 import { keepRunDirectory, makeRunDirectory, removeLeftoverDirectories } from './leftovers.js';
@@ -24,7 +25,7 @@ export interface MeshOptions {
   readonly accessLog?: ControllerSettings['accessLog'];
   readonly controllerArgs?: readonly string[];
   readonly controllerEnv?: Readonly<Record<string, string>>;
-  readonly envoyLogLevel?: string;
+  readonly envoyLogLevel?: EnvoySettings['logLevel'];
   /** Seconds after which connections of a replaced listener are closed; default 2. */
   readonly drainSeconds?: number;
   /** `none`: no control plane, and every pod without a sidecar: to try the rig itself. */
@@ -253,6 +254,7 @@ class PodSet {
             sidecar: {
               token: await controlPlane.joinToken(manifest),
               rootBundle,
+              skerry: findCheckout().skerry,
               envoy: {
                 logLevel: this.#options.envoyLogLevel ?? 'warning',
                 concurrency: 1,

@@ -1,7 +1,8 @@
 /** One pod of the rig: its namespace, its sidecar and its apps. */
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { join } from 'node:path';
-import { envoyArgs, sidecarInitArgs, type EnvoySettings } from './commands.js';
+import { envoyArgv, sidecarInitArgs, type EnvoySettings } from './commands.js';
 import { containerArgv, inNamespace, users, type ContainerImage } from './container.js';
 import type { PodManifest } from './manifests.js';
 import type { Network, NetworkNamespace } from './network.js';
@@ -21,7 +22,9 @@ export interface PodEnvironment {
     readonly token: string;
     /** A file that all pods read. */
     readonly rootBundle: string;
-    readonly envoy: Omit<EnvoySettings, 'bootstrap'>;
+    /** The built CLI. */
+    readonly skerry: string;
+    readonly envoy: EnvoySettings;
   };
   /** Rules for `iptables-restore`, for pods without a sidecar. */
   readonly forwarding: string;
@@ -59,6 +62,8 @@ export interface Sidecar {
   log(): Promise<string>;
   /** Kills Envoy with SIGKILL and starts a new one with the same key. */
   restart(): Promise<void>;
+  /** The body of `GET path` on Envoy's admin socket, e.g. `/config_dump`. */
+  admin(path: string): Promise<string>;
   /** Resident memory in bytes. */
   residentBytes(): Promise<number>;
 }
@@ -130,20 +135,17 @@ async function startSidecar(
   // A pod that starts again is a new one: no key of its former life.
   await rm(home, { recursive: true, force: true });
   await mkdir(join(directory, 'token'), { recursive: true });
-  await mkdir(home, { mode: 0o700 });
   await writeFile(token, sidecar.token, { mode: 0o600 });
-  for (const path of [home, token]) await chown(path, users.sidecar, users.sidecar);
-  const init = [
-    image.skerry,
-    ...sidecarInitArgs(manifest, { token, rootBundle: sidecar.rootBundle, directory: home }),
-  ];
-  await runCommand(container(users.sidecar, [image.node, ...init]));
-  const bootstrap = join(home, 'bootstrap.yaml');
+  await chown(token, users.sidecar, users.sidecar);
+  const files = { token, rootBundle: sidecar.rootBundle, directory: home };
+  const init = [process.execPath, sidecar.skerry, ...sidecarInitArgs(manifest, files)];
+  await runCommand(inNamespace(netns.path, init));
+  const bootstrap = join(home, 'bootstrap.json');
   const logFile = join(directory, 'envoy.log');
   const start = (): Promise<RunningProcess> =>
     startProcess({
       name: `sidecar of ${manifest.namespace}/${manifest.name}`,
-      argv: container(users.sidecar, [image.envoy, ...envoyArgs({ ...sidecar.envoy, bootstrap })]),
+      argv: container(users.sidecar, envoyArgv(image.envoy, bootstrap, sidecar.envoy)),
       logFile,
     });
   let envoy = await start();
@@ -156,8 +158,24 @@ async function startSidecar(
       await envoy.ended;
       envoy = await start();
     },
+    admin: (path) => getFromSocket(join(home, 'run', 'admin.sock'), path),
     residentBytes: () => residentBytes(envoy.pid),
   };
+}
+
+function getFromSocket(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get({ socketPath, path, timeout: 10_000 }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        resolve(Buffer.concat(chunks).toString('utf8'));
+      });
+    });
+    request.on('timeout', () => request.destroy(new Error(`no answer from ${socketPath}`)));
+    request.on('error', reject);
+  });
 }
 
 async function residentBytes(pid: number): Promise<number> {
