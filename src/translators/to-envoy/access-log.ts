@@ -41,6 +41,8 @@ const requestFields = {
   user_agent: '%REQ(USER-AGENT)%',
 };
 
+const listenerFields = { details: '%RESPONSE_CODE_DETAILS%' };
+
 const tcpFields = { denied_by: `%FILTER_STATE(${deniedByKey}:PLAIN)%` };
 
 /** Statuses that a gRPC call fails with; UNKNOWN is left out, since Envoy takes every plain 200 for it. */
@@ -82,28 +84,39 @@ const failedRequest: AccessLogFilter = {
   },
 };
 
-/**
- * A refusal by RBAC raises no flag, it only leaves its reason. The message of this filter is not
- * among those of the envoy room, hence the TypedStruct, which Envoy reads as the message it names.
- */
+/** A refusal by RBAC raises no flag, it only leaves its reason. */
 const failedConnection: AccessLogFilter = {
+  or_filter: { filters: [flagged, spellExpression("connection.termination_details != ''")] },
+};
+
+/** No chain admits the connection (plaintext under Strict), or its handshake failed. */
+const unadmittedConnection: AccessLogFilter = {
   or_filter: {
     filters: [
-      flagged,
-      {
-        extension_filter: {
-          name: 'envoy.access_loggers.extension_filters.cel',
-          typed_config: {
-            '@type': 'type.googleapis.com/xds.type.v3.TypedStruct',
-            type_url:
-              'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
-            value: { expression: "connection.termination_details != ''" },
-          },
-        },
-      },
+      { response_flag_filter: { flags: ['NR'] } },
+      // The inspector leaves a reason on every plaintext connection; only TLS has a version.
+      spellExpression("connection.transport_failure_reason != '' && connection.tls_version != ''"),
     ],
   },
 };
+
+/**
+ * A filter by CEL. Its message is not among those of the envoy room, hence the TypedStruct, which
+ * Envoy reads as the message that it names.
+ */
+function spellExpression(expression: string): AccessLogFilter {
+  return {
+    extension_filter: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      typed_config: {
+        '@type': 'type.googleapis.com/xds.type.v3.TypedStruct',
+        type_url:
+          'type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter',
+        value: { expression },
+      },
+    },
+  };
+}
 
 /** The log of HTTP requests. */
 export function spellHttpAccessLog(
@@ -129,20 +142,37 @@ export function spellTcpAccessLog(
   );
 }
 
+/** The log of connections that no filter chain took over, which would otherwise leave no trace. */
+export function spellListenerAccessLog(
+  direction: Direction,
+  settings: SpellSettings,
+): readonly AccessLog[] {
+  if (settings.accessLog === 'Off') return [];
+  const fields = { kind: 'connection', direction, ...connectionFields, ...listenerFields };
+  return [{ ...spellLogger(fields), filter: unadmittedConnection }];
+}
+
 function spell(
   fields: JsonObject,
   errors: AccessLogFilter,
   settings: SpellSettings,
 ): readonly AccessLog[] {
-  if (settings.accessLog === 'Off') return [];
-  return [
-    {
-      name: 'envoy.access_loggers.stdout',
-      ...(settings.accessLog === 'Errors' ? { filter: errors } : {}),
-      typed_config: {
-        '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
-        log_format: { json_format: fields },
-      },
+  switch (settings.accessLog) {
+    case 'Off':
+      return [];
+    case 'Errors':
+      return [{ ...spellLogger(fields), filter: errors }];
+    case 'All':
+      return [spellLogger(fields)];
+  }
+}
+
+function spellLogger(fields: JsonObject): AccessLog {
+  return {
+    name: 'envoy.access_loggers.stdout',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
+      log_format: { json_format: fields },
     },
-  ];
+  };
 }

@@ -1,5 +1,6 @@
 /** The listener that takes calls to the app: mutual TLS and authorization, port by port. */
 import type { InboundIr, InboundPortIr } from '../../ir/index.js';
+import { spellListenerAccessLog } from './access-log.js';
 import { inboundPort, metricsPort, outboundPort, readinessPort } from './contract.js';
 import { spellInboundChains } from './inbound-chains.js';
 import { spellInboundRoutes } from './inbound-http.js';
@@ -35,6 +36,7 @@ export function spellInbound(
     listener_filters: [spellOriginalDst(), ...spellInspectors(ir.ports)],
     listener_filters_timeout: '5s',
     continue_on_listener_filters_timeout: true,
+    access_log: spellListenerAccessLog('inbound', settings),
     filter_chains: [
       ...spellLoopGuards(settings),
       ...ir.ports.flatMap((port) => spellInboundChains(port, settings)),
