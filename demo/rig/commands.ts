@@ -1,6 +1,5 @@
 /** Every command line of `skerry` and Envoy that the rig uses, in one place. */
 import { proxyCommand } from '../../src/sidecar/index.js';
-import type { PodManifest } from './manifests.js';
 
 /** The control plane's address on the bridge. */
 export const controlPlaneIp = '10.66.0.2';
@@ -37,38 +36,9 @@ export function controllerArgs(settings: ControllerSettings): readonly string[] 
   ];
 }
 
-/** `skerry token`: prints a join token for one pod. */
-export function tokenArgs(stateDirectory: string, pod: PodManifest): readonly string[] {
-  return ['token', '--state-dir', stateDirectory, ...identityArgs(pod), '--ttl', '1h'];
-}
-
 /** `skerry ca bundle`: prints the root certificates. */
 export function bundleArgs(stateDirectory: string): readonly string[] {
   return ['ca', 'bundle', '--state-dir', stateDirectory];
-}
-
-/** `skerry sidecar init`: key, bootstrap and redirection rules of one pod, as root in its namespace. */
-export function sidecarInitArgs(
-  pod: PodManifest,
-  files: { readonly token: string; readonly rootBundle: string; readonly directory: string },
-): readonly string[] {
-  return [
-    ...['sidecar', 'init', ...identityArgs(pod)],
-    ...['--token-file', files.token],
-    ...['--root-bundle', files.rootBundle],
-    ...['--control-plane', `${controlPlaneIp}:${controlPlanePort}`],
-    ...['--directory', files.directory],
-    '--apply-redirect',
-  ];
-}
-
-function identityArgs(pod: PodManifest): readonly string[] {
-  return [
-    ...['--namespace', pod.namespace],
-    ...['--pod', pod.name],
-    ...['--service-account', pod.serviceAccount],
-    ...['--pod-uid', pod.uid],
-  ];
 }
 
 /** How an Envoy of the rig runs. */

@@ -1,12 +1,13 @@
 /** The control plane's process in its own network namespace: started, killed, started again. State: the current process. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createJoinTokenIssuer, openDirectoryStore } from '../../src/ca/index.js';
+import { systemClock } from '../../src/lib/index.js';
 import {
   bundleArgs,
   controlPlaneIp,
   controlPlanePort,
   controllerArgs,
-  tokenArgs,
   type ControllerSettings,
 } from './commands.js';
 import { inNamespace } from './container.js';
@@ -31,7 +32,7 @@ export interface ControlPlane {
   start(): Promise<void>;
   /** Runs `skerry` with these arguments; a failing command is a result, not an error. */
   skerry(args: readonly string[]): Promise<CliResult>;
-  /** A join token for the pod. Throws CommandError. */
+  /** A join token for the pod, as `skerry token` prints it. */
   joinToken(pod: PodManifest): Promise<string>;
   /** The root certificates that sidecars trust, PEM. Throws CommandError. */
   rootBundle(): Promise<string>;
@@ -95,7 +96,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       current = await launch();
     },
     skerry,
-    joinToken: async (pod) => (await succeed(skerry(tokenArgs(stateDirectory, pod)))).trim(),
+    joinToken: (pod) => issueToken(stateDirectory, pod),
     rootBundle: () => succeed(skerry(bundleArgs(stateDirectory))),
     stop: async () => {
       await current.stop();
@@ -137,6 +138,21 @@ async function runSkerry(skerry: string, args: readonly string[]): Promise<CliRe
     if (!(error instanceof CommandError)) throw error;
     return { code: error.exitCode, stdout: error.stdout, stderr: error.stderr };
   }
+}
+
+const tokenLifeMs = 3_600_000;
+
+/** In this process: `skerry token` takes half a second to start, which a bench with many pods would feel. */
+async function issueToken(stateDirectory: string, pod: PodManifest): Promise<string> {
+  const store = await openDirectoryStore(join(stateDirectory, 'ca'));
+  const issuer = await createJoinTokenIssuer({ store, clock: systemClock });
+  return await issuer.issue({
+    namespace: pod.namespace,
+    serviceAccount: pod.serviceAccount,
+    podName: pod.name,
+    podUid: pod.uid,
+    expiresAtMs: systemClock.now() + tokenLifeMs,
+  });
 }
 
 async function succeed(running: Promise<CliResult>): Promise<string> {

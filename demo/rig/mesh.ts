@@ -25,6 +25,7 @@ export interface MeshOptions {
   readonly accessLog?: ControllerSettings['accessLog'];
   readonly controllerArgs?: readonly string[];
   readonly controllerEnv?: Readonly<Record<string, string>>;
+  readonly adsVariant?: 'delta' | 'sotw';
   readonly envoyLogLevel?: EnvoySettings['logLevel'];
   /** Seconds after which connections of a replaced listener are closed; default 2. */
   readonly drainSeconds?: number;
@@ -254,7 +255,7 @@ class PodSet {
             sidecar: {
               token: await controlPlane.joinToken(manifest),
               rootBundle,
-              skerry: findCheckout().skerry,
+              adsVariant: this.#options.adsVariant ?? 'delta',
               envoy: {
                 logLevel: this.#options.envoyLogLevel ?? 'warning',
                 concurrency: 1,

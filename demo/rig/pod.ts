@@ -2,10 +2,11 @@
 import { chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
 import { join } from 'node:path';
-import { envoyArgv, sidecarInitArgs, type EnvoySettings } from './commands.js';
+import { envoyArgv, type EnvoySettings } from './commands.js';
 import { containerArgv, inNamespace, users, type ContainerImage } from './container.js';
 import type { PodManifest } from './manifests.js';
 import type { Network, NetworkNamespace } from './network.js';
+import { prepareSidecar, redirectTraffic } from './preparation.js';
 import { runCommand, startProcess, type RunningProcess } from './process.js';
 import { startAgent, type Agent } from './agent.js';
 
@@ -22,8 +23,7 @@ export interface PodEnvironment {
     readonly token: string;
     /** A file that all pods read. */
     readonly rootBundle: string;
-    /** The built CLI. */
-    readonly skerry: string;
+    readonly adsVariant: 'delta' | 'sotw';
     readonly envoy: EnvoySettings;
   };
   /** Rules for `iptables-restore`, for pods without a sidecar. */
@@ -138,9 +138,8 @@ async function startSidecar(
   await writeFile(token, sidecar.token, { mode: 0o600 });
   await chown(token, users.sidecar, users.sidecar);
   const files = { token, rootBundle: sidecar.rootBundle, directory: home };
-  const init = [process.execPath, sidecar.skerry, ...sidecarInitArgs(manifest, files)];
-  await runCommand(inNamespace(netns.path, init));
-  const bootstrap = join(home, 'bootstrap.json');
+  const bootstrap = await prepareSidecar(manifest, files, sidecar.adsVariant);
+  await redirectTraffic(netns);
   const logFile = join(directory, 'envoy.log');
   const start = (): Promise<RunningProcess> =>
     startProcess({
