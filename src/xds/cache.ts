@@ -1,0 +1,246 @@
+/** The resources by scope, and who is to be told when one changes. Mutable state; hot. */
+import type { ResourceChange, XdsResource } from './resource.js';
+
+/** Told of what changed; both are called within `apply`, so they must only take notes. */
+export interface CacheListener {
+  /** A resource that this watch may hold was set or removed in one of its scopes. */
+  changed(typeUrl: string, name: string): void;
+  /** After the last `changed` of a generation that touched this watch. */
+  turn(generation: number): void;
+}
+
+/** What one stream sees of the cache: its scopes laid over each other, of one name the nearest. */
+export interface ScopedView {
+  get(typeUrl: string, name: string): XdsResource | undefined;
+  /** The wildcard set: the names whose nearest resource is eager. */
+  eager(typeUrl: string): ReadonlyMap<string, XdsResource>;
+  /** Asks to be told of one name; asking twice is asking once. */
+  watchName(typeUrl: string, name: string): void;
+  unwatchName(typeUrl: string, name: string): void;
+  /** Asks to be told of every change to the wildcard set of a type. */
+  watchWildcard(typeUrl: string): void;
+  unwatchWildcard(typeUrl: string): void;
+  /** The newest generation applied. */
+  generation(): number;
+  /** Ends all watching. */
+  close(): void;
+}
+
+/** Tables of resources by scope, type and name. */
+export interface ResourceCache {
+  /** Makes all changes at once, then tells the watches concerned; generations never go back. */
+  apply(generation: number, changes: readonly ResourceChange[]): void;
+  /** The resource in the nearest of `scopes`, which run from far to near. */
+  get(scopes: readonly string[], typeUrl: string, name: string): XdsResource | undefined;
+  /** The eager resources of `scopes` by name; a nearer one that is not eager hides a farther one. */
+  eager(scopes: readonly string[], typeUrl: string): ReadonlyMap<string, XdsResource>;
+  /** The names that a scope holds of a type, for inspection. */
+  names(scope: string, typeUrl: string): readonly string[];
+  /** A view of `scopes`, from far to near, whose listener hears of what it watches. */
+  open(scopes: readonly string[], listener: CacheListener): ScopedView;
+  generation(): number;
+}
+
+interface Table {
+  readonly all: Map<string, XdsResource>;
+  readonly eager: Map<string, XdsResource>;
+}
+
+interface Watch {
+  readonly listener: CacheListener;
+  readonly scopes: ReadonlySet<string>;
+  readonly names: Map<string, Set<string>>;
+  readonly wildcards: Set<string>;
+}
+
+const noResources: ReadonlyMap<string, XdsResource> = new Map();
+
+/** An empty cache at generation 0. */
+export function createResourceCache(): ResourceCache {
+  const tables = new Map<string, Map<string, Table>>();
+  const watchesByScope = new Map<string, Set<Watch>>();
+  const watchesByName = new Map<string, Map<string, Set<Watch>>>();
+  // In how many scopes a name is eager: only then can a change touch a wildcard set.
+  const eagerCounts = new Map<string, Map<string, number>>();
+  let current = 0;
+
+  const get = (
+    scopes: readonly string[],
+    typeUrl: string,
+    name: string,
+  ): XdsResource | undefined => {
+    for (let at = scopes.length - 1; at >= 0; at -= 1) {
+      const found = tables
+        .get(scopes[at] ?? '')
+        ?.get(typeUrl)
+        ?.all.get(name);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+
+  const eager = (scopes: readonly string[], typeUrl: string): ReadonlyMap<string, XdsResource> => {
+    const layers: Table[] = [];
+    for (const scope of scopes) {
+      const table = tables.get(scope)?.get(typeUrl);
+      if (table !== undefined) layers.push(table);
+    }
+    const [only] = layers;
+    if (only === undefined) return noResources;
+    if (layers.length === 1) return only.eager;
+    const merged = new Map<string, XdsResource>();
+    for (const { all, eager: own } of layers) {
+      // A nearer resource that is not eager hides the farther one of its name.
+      if (all.size !== own.size && merged.size > 0) {
+        for (const name of all.keys()) if (!own.has(name)) merged.delete(name);
+      }
+      for (const [name, resource] of own) merged.set(name, resource);
+    }
+    return merged;
+  };
+
+  const write = (change: ResourceChange): boolean => {
+    const table = tableOf(tables, change.scope, change.typeUrl);
+    const { name, resource } = change;
+    const before = table.all.get(name);
+    if (before === resource) return false;
+    const wasEager = before?.isEager === true;
+    const isEager = resource?.isEager === true;
+    if (resource === undefined) table.all.delete(name);
+    else table.all.set(name, resource);
+    if (isEager) table.eager.set(name, resource);
+    else table.eager.delete(name);
+    if (wasEager !== isEager) count(eagerCounts, change.typeUrl, name, isEager ? 1 : -1);
+    if (table.all.size === 0) dropTable(tables, change.scope, change.typeUrl);
+    return before?.version !== resource?.version || wasEager !== isEager;
+  };
+
+  const tell = (change: ResourceChange, wasInWildcard: boolean, touched: Set<Watch>): void => {
+    const { scope, typeUrl, name } = change;
+    const inScope = watchesByScope.get(scope);
+    if (inScope === undefined) return;
+    const isInWildcard = wasInWildcard || (eagerCounts.get(typeUrl)?.get(name) ?? 0) > 0;
+    if (isInWildcard) {
+      for (const watch of inScope) {
+        if (!watch.wildcards.has(typeUrl)) continue;
+        watch.listener.changed(typeUrl, name);
+        touched.add(watch);
+      }
+    }
+    const byName = watchesByName.get(typeUrl)?.get(name);
+    if (byName === undefined) return;
+    // Whichever index is smaller: a name that all ask for in a scope of one, or the reverse.
+    const isScopeSmaller = inScope.size < byName.size;
+    for (const watch of isScopeSmaller ? inScope : byName) {
+      const isConcerned = isScopeSmaller ? byName.has(watch) : watch.scopes.has(scope);
+      if (!isConcerned || (isInWildcard && watch.wildcards.has(typeUrl))) continue;
+      watch.listener.changed(typeUrl, name);
+      touched.add(watch);
+    }
+  };
+
+  const apply = (generation: number, changes: readonly ResourceChange[]): void => {
+    const told: [ResourceChange, boolean][] = [];
+    for (const change of changes) {
+      const wasInWildcard = (eagerCounts.get(change.typeUrl)?.get(change.name) ?? 0) > 0;
+      if (write(change)) told.push([change, wasInWildcard]);
+    }
+    current = Math.max(current, generation);
+    const touched = new Set<Watch>();
+    for (const [change, wasInWildcard] of told) tell(change, wasInWildcard, touched);
+    for (const watch of touched) watch.listener.turn(current);
+  };
+
+  const open = (scopes: readonly string[], listener: CacheListener): ScopedView => {
+    const watch: Watch = {
+      listener,
+      scopes: new Set(scopes),
+      names: new Map(),
+      wildcards: new Set(),
+    };
+    for (const scope of watch.scopes) {
+      const watches = watchesByScope.get(scope) ?? new Set();
+      watchesByScope.set(scope, watches);
+      watches.add(watch);
+    }
+    return {
+      get: (typeUrl, name) => get(scopes, typeUrl, name),
+      eager: (typeUrl) => eager(scopes, typeUrl),
+      watchName: (typeUrl, name) => {
+        nested(watch.names, typeUrl, () => new Set<string>()).add(name);
+        const byName = nested(watchesByName, typeUrl, () => new Map<string, Set<Watch>>());
+        nested(byName, name, () => new Set<Watch>()).add(watch);
+      },
+      unwatchName: (typeUrl, name) => {
+        watch.names.get(typeUrl)?.delete(name);
+        unindex(watchesByName, typeUrl, name, watch);
+      },
+      watchWildcard: (typeUrl) => watch.wildcards.add(typeUrl),
+      unwatchWildcard: (typeUrl) => watch.wildcards.delete(typeUrl),
+      generation: () => current,
+      close: () => {
+        for (const [typeUrl, names] of watch.names) {
+          for (const name of names) unindex(watchesByName, typeUrl, name, watch);
+        }
+        watch.names.clear();
+        watch.wildcards.clear();
+        for (const scope of watch.scopes) {
+          const watches = watchesByScope.get(scope);
+          watches?.delete(watch);
+          if (watches?.size === 0) watchesByScope.delete(scope);
+        }
+      },
+    };
+  };
+
+  return {
+    apply,
+    get,
+    eager,
+    names: (scope, typeUrl) => [...(tables.get(scope)?.get(typeUrl)?.all.keys() ?? [])],
+    open,
+    generation: () => current,
+  };
+}
+
+function nested<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+function tableOf(tables: Map<string, Map<string, Table>>, scope: string, typeUrl: string): Table {
+  const types = nested(tables, scope, () => new Map<string, Table>());
+  return nested(types, typeUrl, () => ({ all: new Map(), eager: new Map() }));
+}
+
+function dropTable(tables: Map<string, Map<string, Table>>, scope: string, typeUrl: string): void {
+  const types = tables.get(scope);
+  types?.delete(typeUrl);
+  if (types?.size === 0) tables.delete(scope);
+}
+
+function unindex(
+  index: Map<string, Map<string, Set<Watch>>>,
+  typeUrl: string,
+  name: string,
+  watch: Watch,
+): void {
+  const watches = index.get(typeUrl)?.get(name);
+  watches?.delete(watch);
+  if (watches?.size === 0) index.get(typeUrl)?.delete(name);
+}
+
+function count(
+  counts: Map<string, Map<string, number>>,
+  typeUrl: string,
+  name: string,
+  by: 1 | -1,
+): void {
+  const names = nested(counts, typeUrl, () => new Map<string, number>());
+  const left = (names.get(name) ?? 0) + by;
+  if (left > 0) names.set(name, left);
+  else names.delete(name);
+}

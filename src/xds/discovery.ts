@@ -1,0 +1,149 @@
+/** All streams of this replica: opened, pumped in slices, listed and closed. Mutable state. */
+import type { Clock } from '../lib/index.js';
+import type { ResourceCache } from './cache.js';
+import type { DiscoveryDoor, DiscoveryEvents, ProxySnapshot, StreamIdentity } from './events.js';
+import { createGate } from './gate.js';
+import type { ProtocolRules } from './rules.js';
+import { openSession, type Session, type SessionContext, type StreamLimits } from './session.js';
+import { createSlices } from './slices.js';
+import type { Refusal, StreamPort } from './transport.js';
+
+/** What discovery needs. */
+export interface DiscoveryOptions<I extends StreamIdentity> {
+  readonly cache: ResourceCache;
+  readonly rules: ProtocolRules;
+  readonly clock: Clock;
+  readonly door: DiscoveryDoor<I>;
+  readonly events: DiscoveryEvents;
+  readonly limits?: Partial<StreamLimits>;
+  /** Streams that are authenticated or admitted at the same time; default 32. */
+  readonly admissionsAtOnce?: number;
+  /** Runs its argument after a turn of the event loop; default setImmediate. */
+  readonly defer?: (task: () => void) => void;
+}
+
+/** The streams of one replica. */
+export interface Discovery {
+  /** Takes over a new stream. */
+  accept(port: StreamPort): void;
+  /**
+   * False at first: streams are refused as unavailable, since an answer from a cache that is not
+   * full yet would wipe a sidecar. Streams that are open stay.
+   */
+  setServing(isServing: boolean): void;
+  /** Ends all streams of a proxy; how many there were. */
+  closeProxy(proxyId: string, reason: Refusal): number;
+  /** The admitted streams, by proxy. */
+  proxies(): readonly ProxySnapshot[];
+  /** Streams, admitted or not. */
+  streamCount(): number;
+  start(): void;
+  /** Stops serving and ends all streams, spread over `spreadMs`. */
+  stop(spreadMs: number): Promise<void>;
+}
+
+const tickMs = 250;
+const sliceMs = 10;
+
+const defaultLimits: StreamLimits = {
+  firstRequestMs: 15_000,
+  stallMs: 60_000,
+  softBytes: 4_000_000,
+  hardBytes: 64_000_000,
+  closeMs: 5_000,
+};
+
+/** Discovery without streams; does nothing until started. */
+export function createDiscovery<I extends StreamIdentity>(options: DiscoveryOptions<I>): Discovery {
+  const { clock } = options;
+  const defer = options.defer ?? ((task: () => void): void => void setImmediate(task));
+  const sessions = new Set<Session>();
+  const slices = createSlices<Session>({
+    run: (session) => {
+      session.pump();
+    },
+    defer,
+    now: () => clock.now(),
+    sliceMs,
+  });
+  const context: SessionContext<I> = {
+    cache: options.cache,
+    rules: options.rules,
+    clock,
+    door: options.door,
+    events: options.events,
+    limits: { ...defaultLimits, ...options.limits },
+    gate: createGate({ limit: options.admissionsAtOnce ?? 32, maxQueued: 20_000, defer }),
+  };
+  let isServing = false;
+  let count = 0;
+  let cancelTick: (() => void) | undefined;
+
+  const tick = (): void => {
+    for (const session of sessions) if (session.tick()) slices.add(session);
+    cancelTick = clock.after(tickMs, tick);
+  };
+
+  const accept = (port: StreamPort): void => {
+    if (!isServing) {
+      const refusal: Refusal = { code: 'unavailable', message: 'not serving yet' };
+      port.listen({ message: () => undefined, closed: () => undefined });
+      options.events.onRefused(port.peer, refusal);
+      port.close(refusal);
+      return;
+    }
+    count += 1;
+    const session: Session = openSession(context, {
+      id: `stream-${count}`,
+      port,
+      onDirty: () => {
+        slices.add(session);
+      },
+      onEnded: () => {
+        slices.delete(session);
+        sessions.delete(session);
+      },
+    });
+    sessions.add(session);
+  };
+
+  const stop = async (spreadMs: number): Promise<void> => {
+    isServing = false;
+    const all = [...sessions];
+    const refusal: Refusal = { code: 'unavailable', message: 'this replica is stopping' };
+    await Promise.all(
+      all.map(
+        (session, at) =>
+          new Promise<void>((resolve) => {
+            clock.after((spreadMs * at) / all.length, () => {
+              session.close(refusal);
+              resolve();
+            });
+          }),
+      ),
+    );
+    cancelTick?.();
+    cancelTick = undefined;
+  };
+
+  return {
+    accept,
+    setServing: (next) => {
+      isServing = next;
+    },
+    closeProxy: (proxyId, reason) => {
+      const own = [...sessions].filter((session) => session.proxyId() === proxyId);
+      for (const session of own) session.close(reason);
+      return own.length;
+    },
+    proxies: () =>
+      [...sessions]
+        .flatMap((session) => session.view() ?? [])
+        .sort((a, b) => (a.proxyId < b.proxyId ? -1 : a.proxyId > b.proxyId ? 1 : 0)),
+    streamCount: () => sessions.size,
+    start: () => {
+      cancelTick ??= clock.after(tickMs, tick);
+    },
+    stop,
+  };
+}

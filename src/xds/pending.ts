@@ -1,0 +1,78 @@
+/** What waits to be sent of one type, merged by name: never a queue. Mutable state; hot. */
+import type { XdsResource } from './resource.js';
+
+/** Why and since when a name waits. */
+export interface Todo {
+  /** The oldest generation that this name still owes the client. */
+  readonly generation: number;
+  readonly sinceMs: number;
+  /** Answered even if the client holds this very version. */
+  readonly isForced: boolean;
+  /** What refers to it went out, so it must follow, whatever else it waits for. */
+  readonly isReassert: boolean;
+  /** The content to send, where it was fixed at an earlier moment; absent: the newest. */
+  readonly captured?: { readonly resource: XdsResource | undefined };
+}
+
+/** Names by when they may be sent. */
+export interface Pending {
+  /** For the next wave. */
+  readonly next: Map<string, Todo>;
+  /** For the next response. */
+  readonly now: Map<string, Todo>;
+  /** Removals that wait until nothing refers to the name any more. */
+  readonly removals: Map<string, Todo>;
+  /** While a rejected response is taken apart: which names may go together, in order. */
+  groups: readonly (readonly string[])[];
+}
+
+/** Nothing waits. */
+export function createPending(): Pending {
+  return { next: new Map(), now: new Map(), removals: new Map(), groups: [] };
+}
+
+/** Adds `todo`, keeping the older generation and the stronger wish of what already waits. */
+export function merge(into: Map<string, Todo>, name: string, todo: Todo): void {
+  const old = into.get(name);
+  into.set(name, old === undefined ? todo : combine(old, todo));
+}
+
+function combine(old: Todo, fresh: Todo): Todo {
+  return {
+    generation: Math.min(old.generation, fresh.generation),
+    sinceMs: Math.min(old.sinceMs, fresh.sinceMs),
+    isForced: old.isForced || fresh.isForced,
+    isReassert: old.isReassert || fresh.isReassert,
+    ...(fresh.captured === undefined ? {} : { captured: fresh.captured }),
+  };
+}
+
+/** Moves what waits for the next wave into the present one; `capture` fixes the contents. */
+export function promote(
+  pending: Pending,
+  capture?: (name: string) => XdsResource | undefined,
+): void {
+  for (const [name, todo] of pending.next) {
+    merge(
+      pending.now,
+      name,
+      capture === undefined ? todo : { ...todo, captured: { resource: capture(name) } },
+    );
+  }
+  pending.next.clear();
+}
+
+/** Takes a name out of everything. */
+export function forget(pending: Pending, name: string): void {
+  pending.next.delete(name);
+  pending.now.delete(name);
+  pending.removals.delete(name);
+}
+
+/** The oldest generation that waits to be set (removals apart); Infinity when none does. */
+export function oldestGeneration(pending: Pending): number {
+  let oldest = Infinity;
+  for (const { generation } of pending.now.values()) oldest = Math.min(oldest, generation);
+  for (const { generation } of pending.next.values()) oldest = Math.min(oldest, generation);
+  return oldest;
+}

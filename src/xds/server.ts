@@ -1,0 +1,253 @@
+/** The aggregated discovery service over gRPC: the only file that knows the transport. */
+import * as grpc from '@grpc/grpc-js';
+import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+import { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery.js';
+import type { StreamIdentity } from './events.js';
+import type { RefusalCode, StreamPort } from './transport.js';
+
+/** A certificate and its key, PEM. */
+export interface ServerCertificate {
+  /** Leaf first. */
+  readonly certificateChain: string;
+  readonly privateKey: string;
+}
+
+/** How the service listens. Times are milliseconds. */
+export interface ServerOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** `plaintext` is refused unless the host is a loopback address: tokens travel here. */
+  readonly certificate: ServerCertificate | 'plaintext';
+  readonly keepaliveTimeMs?: number;
+  readonly keepaliveTimeoutMs?: number;
+  /** A connection is told to go away after this, give or take a tenth; default 30 minutes. */
+  readonly maxConnectionAgeMs?: number;
+  readonly maxConnectionAgeGraceMs?: number;
+  /** Requests larger than this end the stream; default 32 MiB. */
+  readonly maxReceiveBytes?: number;
+  /** Streams on one connection; default 16. */
+  readonly maxConcurrentStreams?: number;
+  /** Connections at once; more are closed unanswered. Default 20,000. */
+  readonly maxConnections?: number;
+}
+
+/** The running service. */
+export interface XdsServer extends Omit<Discovery, 'accept' | 'start' | 'stop'> {
+  /** Listens; resolves with the port. Rejects when the address cannot be had. */
+  start(): Promise<number>;
+  /** Serves new connections with another certificate; open ones go on. */
+  renewCertificate(certificate: ServerCertificate): void;
+  /** Sends GOAWAY, ends the streams spread over `spreadMs`, and drops what is left after `graceMs`. */
+  stop(options?: { readonly spreadMs?: number; readonly graceMs?: number }): Promise<void>;
+}
+
+const statusOf: Readonly<Record<RefusalCode, grpc.status>> = {
+  unauthenticated: grpc.status.UNAUTHENTICATED,
+  'permission-denied': grpc.status.PERMISSION_DENIED,
+  'invalid-argument': grpc.status.INVALID_ARGUMENT,
+  'failed-precondition': grpc.status.FAILED_PRECONDITION,
+  'resource-exhausted': grpc.status.RESOURCE_EXHAUSTED,
+  unavailable: grpc.status.UNAVAILABLE,
+  internal: grpc.status.INTERNAL,
+};
+
+const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
+const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
+
+type Call = grpc.ServerDuplexStream<Buffer, Buffer>;
+
+/** Server credentials whose certificate may change while connections are open. */
+class RenewableCredentials extends grpc.ServerCredentials {
+  constructor(certificate: ServerCertificate) {
+    super({}, contextOf(certificate));
+  }
+
+  renew(certificate: ServerCertificate): void {
+    this.updateSecureContextOptions(contextOf(certificate));
+  }
+
+  override _equals(other: grpc.ServerCredentials): boolean {
+    return this === other;
+  }
+}
+
+function contextOf(certificate: ServerCertificate): SecureContextOptions {
+  return {
+    cert: certificate.certificateChain,
+    key: certificate.privateKey,
+    minVersion: 'TLSv1.2',
+  };
+}
+
+/**
+ * The service; listens when started.
+ * @throws Error when asked for plaintext on an address that is not loopback.
+ */
+export function createXdsServer<I extends StreamIdentity>(
+  options: ServerOptions & DiscoveryOptions<I>,
+): XdsServer {
+  const { certificate } = options;
+  if (certificate === 'plaintext' && !loopback.has(options.host)) {
+    throw new Error(`plaintext xDS is for loopback only, not for ${options.host}`);
+  }
+  const discovery = createDiscovery(options);
+  const renewable = certificate === 'plaintext' ? undefined : new RenewableCredentials(certificate);
+  const server = new grpc.Server(channelOptions(options));
+  // Connections are ours, so that one whose client does not read can be cut.
+  const sockets = new Map<string, Socket>();
+  const injector = server.createConnectionInjector(
+    renewable ?? grpc.ServerCredentials.createInsecure(),
+  );
+  const addStream = (call: Call, isDelta: boolean): void => {
+    const peer = call.getPeer();
+    discovery.accept(portOf(call, isDelta, () => sockets.get(peer)?.destroy()));
+  };
+  server.register(
+    `${service}StreamAggregatedResources`,
+    (call: Call) => {
+      addStream(call, false);
+    },
+    same,
+    same,
+    'bidi',
+  );
+  server.register(
+    `${service}DeltaAggregatedResources`,
+    (call: Call) => {
+      addStream(call, true);
+    },
+    same,
+    same,
+    'bidi',
+  );
+
+  const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+    const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+    sockets.set(peer, socket);
+    socket.once('close', () => sockets.delete(peer));
+    // A connection may break at any time; the streams on it hear of it by themselves.
+    socket.on('error', () => socket.destroy());
+    injector.injectConnection(socket);
+  });
+  listener.maxConnections = options.maxConnections ?? 20_000;
+
+  return {
+    setServing: (isServing) => {
+      discovery.setServing(isServing);
+    },
+    closeProxy: (proxyId, reason) => discovery.closeProxy(proxyId, reason),
+    proxies: () => discovery.proxies(),
+    streamCount: () => discovery.streamCount(),
+    start: async () => {
+      const port = await listen(listener, options);
+      discovery.start();
+      return port;
+    },
+    renewCertificate: (next) => {
+      renewable?.renew(next);
+    },
+    stop: async ({ spreadMs = 0, graceMs = 2_000 } = {}) => {
+      const closed = new Promise<void>((resolve) => {
+        listener.close(() => {
+          resolve();
+        });
+      });
+      injector.drain(spreadMs + graceMs);
+      await discovery.stop(spreadMs);
+      const cancel = options.clock.after(graceMs, () => {
+        for (const socket of sockets.values()) socket.destroy();
+      });
+      if (listener.listening || sockets.size > 0) await closed;
+      cancel();
+      injector.destroy();
+      server.forceShutdown();
+    },
+  };
+}
+
+function same(bytes: Buffer): Buffer {
+  return bytes;
+}
+
+function channelOptions(options: ServerOptions): grpc.ServerOptions {
+  return {
+    'grpc.keepalive_time_ms': options.keepaliveTimeMs ?? 30_000,
+    'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs ?? 10_000,
+    'grpc.max_connection_age_ms': options.maxConnectionAgeMs ?? 1_800_000,
+    'grpc.max_connection_age_grace_ms': options.maxConnectionAgeGraceMs ?? 30_000,
+    // Without it sessions of clients that opened no stream stay for ever (grpc/grpc-node#2975).
+    'grpc.max_connection_idle_ms': 300_000,
+    'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? 16,
+    'grpc.max_receive_message_length': options.maxReceiveBytes ?? 32 * 1024 * 1024,
+    'grpc.max_send_message_length': -1,
+    'grpc.enable_channelz': 0,
+  };
+}
+
+function listen(listener: NetServer, options: ServerOptions): Promise<number> {
+  const { host, port } = options;
+  return new Promise((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen({ host, port, backlog: 4_096 }, () => {
+      listener.off('error', reject);
+      const address = listener.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+function portOf(call: Call, isDelta: boolean, cut: () => void): StreamPort {
+  let isReading = false;
+  let onMessage: (bytes: Uint8Array) => void = () => undefined;
+  return {
+    isDelta,
+    peer: call.getPeer(),
+    metadata: {
+      get: (name) => {
+        const [value] = call.metadata.get(name);
+        return typeof value === 'string' ? value : undefined;
+      },
+    },
+    listen: (handlers) => {
+      onMessage = (bytes) => {
+        handlers.message(bytes);
+      };
+      let isClosed = false;
+      const once = (): void => {
+        if (isClosed) return;
+        isClosed = true;
+        handlers.closed();
+      };
+      call.once('cancelled', once);
+      call.once('close', once);
+      call.once('end', () => {
+        call.end();
+        once();
+      });
+    },
+    resume: () => {
+      // A listener for data starts the flow; before it grpc-js takes nothing from the wire.
+      if (!isReading) {
+        isReading = true;
+        call.on('data', (bytes: Buffer) => {
+          onMessage(bytes);
+        });
+      }
+      call.resume();
+    },
+    pause: () => {
+      call.pause();
+    },
+    write: (bytes, flushed) => {
+      call.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), () => {
+        flushed();
+      });
+    },
+    close: ({ code, message }) => {
+      call.emit('error', { code: statusOf[code], details: message });
+    },
+    destroy: cut,
+  };
+}

@@ -1,0 +1,48 @@
+/** Works through many streams without keeping the event loop. Mutable state; hot. */
+
+/** Streams that have something to send. */
+export interface Slices<T> {
+  /** Puts `item` in line; one that waits already is not put twice. */
+  add(item: T): void;
+  delete(item: T): void;
+}
+
+/** Runs `run` over the items added, up to `sliceMs` at a stretch, the rest after a turn of the loop. */
+export function createSlices<T>(options: {
+  run(item: T): void;
+  defer(task: () => void): void;
+  now(): number;
+  readonly sliceMs: number;
+}): Slices<T> {
+  const waiting = new Set<T>();
+  let isScheduled = false;
+
+  const work = (): void => {
+    isScheduled = false;
+    const until = options.now() + options.sliceMs;
+    // What is added meanwhile has its turn later: each waits once, all get their share.
+    const batch = [...waiting];
+    for (const item of batch) {
+      if (!waiting.delete(item)) continue;
+      options.run(item);
+      if (options.now() >= until) break;
+    }
+    if (waiting.size > 0) schedule();
+  };
+
+  const schedule = (): void => {
+    if (isScheduled) return;
+    isScheduled = true;
+    options.defer(work);
+  };
+
+  return {
+    add: (item) => {
+      waiting.add(item);
+      schedule();
+    },
+    delete: (item) => {
+      waiting.delete(item);
+    },
+  };
+}

@@ -1,0 +1,334 @@
+/** The protocol of one stream, delta or state of the world: no I/O, no timers. Mutable state; hot. */
+import {
+  encodeDeltaDiscoveryResponse,
+  encodeDiscoveryResponse,
+  type DeltaDiscoveryRequest,
+  type DiscoveryRequest,
+} from '../envoy/index.js';
+import type { CacheListener, ScopedView } from './cache.js';
+import { compose, composeRemovals, type ComposeOptions } from './compose.js';
+import { spellDelta } from './delta.js';
+import { merge, oldestGeneration, promote, type Todo } from './pending.js';
+import type { XdsResource } from './resource.js';
+import { freeRule, type ProtocolRules, type TypeRule } from './rules.js';
+import { spellSotw } from './sotw.js';
+import { inspect, type StreamSnapshot } from './stream-snapshot.js';
+import { applyDeltaRequest, applySotwRequest, type SubscriptionChange } from './subscription.js';
+import {
+  accept,
+  createTypeState,
+  giveUp,
+  letGo,
+  reject,
+  type Accepted,
+  type Rejection,
+  type Shipped,
+  type TypeState,
+} from './type-state.js';
+import { createWaves } from './wave.js';
+
+/** A response, ready for the wire. */
+export interface Outgoing {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  readonly bytes: Uint8Array;
+  /** How many resource bodies it carries. */
+  readonly bodyCount: number;
+}
+
+/** What the outside hears; called in the middle of `receive` and `pump`. */
+export interface StateEvents {
+  /** A name of a type on demand is asked for, or no longer. */
+  onDemand(typeUrl: string, name: string, isWanted: boolean): void;
+  /** The client has these, by ACK or, after a reconnect, by its own word. */
+  onAck(typeUrl: string, accepted: Accepted): void;
+  onNack(typeUrl: string, rejection: Rejection, message: string): void;
+  /** Names beyond the bound were left without an answer. */
+  onNamesRefused(typeUrl: string, count: number): void;
+}
+
+/** One stream. */
+export interface StreamState {
+  /** Takes a request in; false: it uses more types than a stream may, end it. */
+  receiveDelta(request: DeltaDiscoveryRequest): boolean;
+  receiveSotw(request: DiscoveryRequest): boolean;
+  /** All responses that may go out now. Call it after requests, turns, and now and then. */
+  pump(): readonly Outgoing[];
+  /** True while something waits for an answer or for another type, so time matters. */
+  isWaiting(): boolean;
+  /** Ends all watching and takes back all demand. */
+  end(): void;
+  snapshot(): StreamSnapshot;
+}
+
+/**
+ * A stream that has asked for nothing yet.
+ *
+ * Types that others refer to (`make`) go out as soon as their former response is answered, with
+ * the newest contents. Types that refer (`use`) go in waves: see wave.ts. Of each type at most one
+ * response is unanswered; what changes meanwhile is merged by name.
+ */
+export function createStreamState(options: {
+  readonly isDelta: boolean;
+  readonly rules: ProtocolRules;
+  open(listener: CacheListener): ScopedView;
+  /** Something changed: `pump` is worth calling. */
+  onDirty(): void;
+  readonly events: StateEvents;
+  now(): number;
+}): StreamState {
+  const { isDelta, rules, events } = options;
+  const types = new Map<string, TypeState>();
+  const ordered = new Map(rules.types.map((rule) => [rule.typeUrl, rule]));
+  let make: readonly TypeState[] = [];
+  let free: readonly TypeState[] = [];
+
+  const view = options.open({
+    changed: (typeUrl, name) => {
+      const type = types.get(typeUrl);
+      if (type !== undefined) mark(type, name, false);
+    },
+    turn: () => {
+      options.onDirty();
+    },
+  });
+  const waves = createWaves({
+    orderWaitMs: rules.orderWaitMs,
+    now: () => options.now(),
+    generation: () => view.generation(),
+    newest: (type, name) => newest(type, name),
+  });
+
+  const newest = (type: TypeState, name: string): XdsResource | undefined => {
+    const resource = view.get(type.rule.typeUrl, name);
+    if (resource === undefined || type.subscription.names.has(name)) return resource;
+    return type.subscription.isWildcard && resource.isEager ? resource : undefined;
+  };
+
+  const mark = (type: TypeState, name: string, isForced: boolean, isReassert = false): void => {
+    const generation = view.generation();
+    merge(type.pending.next, name, { generation, sinceMs: options.now(), isForced, isReassert });
+  };
+
+  const typeOf = (typeUrl: string): TypeState | undefined => {
+    const known = types.get(typeUrl);
+    if (known !== undefined) return known;
+    if (types.size >= rules.maxTypes) return undefined;
+    const type = createTypeState(ordered.get(typeUrl) ?? freeRule(typeUrl));
+    types.set(typeUrl, type);
+    const byPhase = (phase: TypeRule['phase']): readonly TypeState[] =>
+      rules.types.flatMap((rule) => (rule.phase === phase ? (types.get(rule.typeUrl) ?? []) : []));
+    make = byPhase('make');
+    waves.setTypes(make, byPhase('use'));
+    free = [...types.values()].filter(({ rule }) => rule.phase === 'free');
+    return type;
+  };
+
+  const follow = (
+    type: TypeState,
+    change: SubscriptionChange,
+    initialVersions: ReadonlyMap<string, string>,
+  ): void => {
+    const { typeUrl, isDemand } = type.rule;
+    for (const [name, version] of initialVersions) {
+      type.held.set(name, { version, isDoubtful: false });
+      mark(type, name, false);
+    }
+    for (const name of change.dropped) {
+      view.unwatchName(typeUrl, name);
+      if (isDemand) events.onDemand(typeUrl, name, false);
+      // What the wildcard still covers has to be said again.
+      if (type.subscription.isWildcard) mark(type, name, true);
+      else letGo(type, name);
+    }
+    if (change.wildcard === 'started') startWildcard(type, initialVersions.size === 0);
+    if (change.wildcard === 'stopped') stopWildcard(type);
+    for (const name of change.added) {
+      view.watchName(typeUrl, name);
+      if (isDemand) events.onDemand(typeUrl, name, true);
+    }
+    for (const name of change.asked) mark(type, name, !initialVersions.has(name));
+    if (change.refusedCount > 0) events.onNamesRefused(typeUrl, change.refusedCount);
+  };
+
+  const startWildcard = (type: TypeState, owesAnswer: boolean): void => {
+    view.watchWildcard(type.rule.typeUrl);
+    type.owesAnswer = owesAnswer;
+    for (const name of view.eager(type.rule.typeUrl).keys()) mark(type, name, false);
+  };
+
+  const stopWildcard = (type: TypeState): void => {
+    view.unwatchWildcard(type.rule.typeUrl);
+    type.owesAnswer = false;
+    for (const name of [...type.held.keys(), ...type.pending.removals.keys()]) {
+      if (!type.subscription.names.has(name)) letGo(type, name);
+    }
+  };
+
+  const answer = (type: TypeState, nonce: string, refusal: string | undefined): void => {
+    const { typeUrl } = type.rule;
+    if (nonce === '') return;
+    const isLate = type.lost?.nonce === nonce;
+    const flight = isLate ? type.lost : type.inFlight;
+    if (flight?.nonce !== nonce) return;
+    if (isLate) type.lost = undefined;
+    else type.inFlight = undefined;
+    if (refusal === undefined) {
+      // What was sent after a late one may be newer than what it brought.
+      if (!isLate) events.onAck(typeUrl, accept(type, flight));
+      return;
+    }
+    const rejection = reject(type, flight, refusal);
+    if (rejection.accepted.resources.length > 0) events.onAck(typeUrl, rejection.accepted);
+    events.onNack(typeUrl, rejection, refusal);
+  };
+
+  const composeOptions = (type: TypeState, confirmed: XdsResource[]): ComposeOptions => ({
+    isDelta,
+    maxBytes: rules.maxResponseBytes,
+    newest: (name) => newest(type, name),
+    isHeldBack: (name, todo) => isHeldBack(type, name, todo),
+    confirm: (resource) => confirmed.push(resource),
+  });
+
+  /** Endpoints of a cluster that itself waits to be sent come after it, within bounds. */
+  const isHeldBack = (type: TypeState, name: string, todo: Todo): boolean => {
+    if (options.now() - todo.sinceMs >= rules.orderWaitMs) return false;
+    return rules.reassert.some(({ whenSent, resend }) => {
+      if (resend !== type.rule.typeUrl) return false;
+      const earlier = types.get(whenSent)?.pending;
+      return earlier?.now.has(name) === true || earlier?.next.has(name) === true;
+    });
+  };
+
+  const ship = (
+    type: TypeState,
+    pick: (composing: ComposeOptions) => ReadonlyMap<string, Shipped> | undefined,
+    out: Outgoing[],
+  ): boolean => {
+    if (type.inFlight !== undefined) return false;
+    const { typeUrl } = type.rule;
+    const confirmed: XdsResource[] = [];
+    const items = pick(composeOptions(type, confirmed));
+    if (confirmed.length > 0) events.onAck(typeUrl, { resources: confirmed, removed: [] });
+    if (items === undefined) return false;
+    const generation = view.generation();
+    type.sent.responses += 1;
+    type.nonce = String(type.sent.responses);
+    const { nonce } = type;
+    const sotw = isDelta ? undefined : spellSotw(type, nonce, items);
+    const bytes =
+      sotw === undefined
+        ? encodeDeltaDiscoveryResponse(spellDelta({ typeUrl, nonce, generation, items }))
+        : encodeDiscoveryResponse(sotw);
+    const bodyCount = sotw?.resources.length ?? countBodies(items);
+    type.sent.bodies += bodyCount;
+    type.sent.bytes += bytes.length;
+    type.sent.generation = generation;
+    let oldest = Infinity;
+    for (const { todo } of items.values()) oldest = Math.min(oldest, todo.generation);
+    type.inFlight = { nonce, items, sentAtMs: options.now(), generation, oldest };
+    reassert(typeUrl, items);
+    out.push({ typeUrl, nonce, bytes, bodyCount });
+    return true;
+  };
+
+  const reassert = (typeUrl: string, items: ReadonlyMap<string, Shipped>): void => {
+    for (const { whenSent, resend } of rules.reassert) {
+      const follower = types.get(resend);
+      if (whenSent !== typeUrl || follower === undefined) continue;
+      for (const [name, { item }] of items) {
+        if (item.kind === 'set' && newest(follower, name) !== undefined) {
+          mark(follower, name, true, true);
+        }
+      }
+    }
+  };
+
+  const dropLost = (): void => {
+    for (const type of types.values()) {
+      const flight = type.inFlight;
+      if (flight === undefined || options.now() - flight.sentAtMs < rules.lostAckMs) continue;
+      giveUp(type, flight);
+      type.lost = flight;
+      type.inFlight = undefined;
+    }
+  };
+
+  const pump = (): readonly Outgoing[] => {
+    const out: Outgoing[] = [];
+    dropLost();
+    for (const type of [...make, ...free]) {
+      promote(type.pending);
+      ship(type, (composing) => compose(type, composing), out);
+    }
+    waves.advance((type) => ship(type, (composing) => compose(type, composing), out));
+    for (const type of make) {
+      ship(
+        type,
+        (composing) => composeRemovals(type, composing, (todo) => waves.mayRemove(todo.generation)),
+        out,
+      );
+    }
+    return out;
+  };
+
+  return {
+    receiveDelta: (request) => {
+      const type = typeOf(request.type_url);
+      if (type === undefined) return false;
+      const isFirst = !type.subscription.isStarted;
+      answer(type, request.response_nonce, request.error_detail?.message);
+      const change = applyDeltaRequest(
+        type.subscription,
+        {
+          subscribe: request.resource_names_subscribe,
+          unsubscribe: request.resource_names_unsubscribe,
+        },
+        rules.maxNames,
+      );
+      const versions = isFirst ? Object.entries(request.initial_resource_versions) : [];
+      follow(type, change, new Map(versions));
+      options.onDirty();
+      return true;
+    },
+    receiveSotw: (request) => {
+      const type = typeOf(request.type_url);
+      if (type === undefined) return false;
+      // A request that answers an older response than the last says nothing that holds any more.
+      const isStale = type.subscription.isStarted && request.response_nonce !== type.nonce;
+      if (isStale) return true;
+      answer(type, request.response_nonce, request.error_detail?.message);
+      const change = applySotwRequest(type.subscription, request.resource_names, rules.maxNames);
+      follow(type, change, new Map());
+      options.onDirty();
+      return true;
+    },
+    pump,
+    isWaiting: () =>
+      waves.isActive() ||
+      [...types.values()].some(
+        ({ inFlight, pending }) => inFlight !== undefined || oldestGeneration(pending) < Infinity,
+      ),
+    end: () => {
+      view.close();
+      for (const type of types.values()) {
+        if (!type.rule.isDemand) continue;
+        for (const name of type.subscription.names) {
+          events.onDemand(type.rule.typeUrl, name, false);
+        }
+      }
+      types.clear();
+      make = [];
+      free = [];
+      waves.setTypes([], []);
+    },
+    snapshot: () => inspect(types.values(), view.generation(), options.now()),
+  };
+}
+
+function countBodies(items: ReadonlyMap<string, Shipped>): number {
+  let count = 0;
+  for (const { item } of items.values()) if (item.kind === 'set') count += 1;
+  return count;
+}

@@ -1,0 +1,225 @@
+/** One resource type on one stream: what the client has, waits for and refused. Mutable state; hot. */
+import { blame, isolationGroups } from './nack.js';
+import { createPending, forget, type Pending, type Todo } from './pending.js';
+import type { XdsResource } from './resource.js';
+import type { TypeRule } from './rules.js';
+import { createSubscription, type Subscription } from './subscription.js';
+
+/** What the client holds of one name. */
+export interface Held {
+  /** Undefined: it was told that there is nothing of this name. */
+  readonly version: string | undefined;
+  /** Absent after a reconnect, when only the version is known. */
+  readonly resource?: XdsResource;
+  /** A rejected response may have touched it, so an equal version is no proof. */
+  readonly isDoubtful: boolean;
+}
+
+/** What a response says of one name. */
+export type Item =
+  | { readonly kind: 'set'; readonly resource: XdsResource }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'alias' };
+
+/** An item on the wire, and why it was sent. */
+export interface Shipped {
+  readonly item: Item;
+  readonly todo: Todo;
+}
+
+/** A response that waits for its ACK or NACK. */
+export interface Flight {
+  readonly nonce: string;
+  readonly items: ReadonlyMap<string, Shipped>;
+  readonly sentAtMs: number;
+  /** The newest generation when it was sent. */
+  readonly generation: number;
+  /** The oldest generation that it brings to the client. */
+  readonly oldest: number;
+}
+
+/** A version that the client refused; it is not sent again. */
+export interface Parked {
+  readonly resource: XdsResource;
+  readonly message: string;
+  readonly generation: number;
+}
+
+/** The state of one type. */
+export interface TypeState {
+  readonly rule: TypeRule;
+  readonly subscription: Subscription;
+  readonly pending: Pending;
+  readonly held: Map<string, Held>;
+  readonly parked: Map<string, Parked>;
+  inFlight: Flight | undefined;
+  /** A response whose answer is overdue; it no longer holds anything back. */
+  lost: Flight | undefined;
+  /** The last nonce sent; empty before the first response. */
+  nonce: string;
+  /** The client waits for a first answer, even one without resources. */
+  owesAnswer: boolean;
+  readonly sent: { responses: number; bodies: number; bytes: number; generation: number };
+  readonly acked: { count: number; nacks: number; generation: number };
+}
+
+/** A type that nobody has asked for yet. */
+export function createTypeState(rule: TypeRule): TypeState {
+  return {
+    rule,
+    subscription: createSubscription(),
+    pending: createPending(),
+    held: new Map(),
+    parked: new Map(),
+    inFlight: undefined,
+    lost: undefined,
+    nonce: '',
+    owesAnswer: false,
+    sent: { responses: 0, bodies: 0, bytes: 0, generation: 0 },
+    acked: { count: 0, nacks: 0, generation: 0 },
+  };
+}
+
+/** True while the client subscribes to `name`, by name or by wildcard. */
+export function covers(type: TypeState, name: string): boolean {
+  return type.subscription.isWildcard || type.subscription.names.has(name);
+}
+
+/** The client has let go of `name`. */
+export function letGo(type: TypeState, name: string): void {
+  forget(type.pending, name);
+  type.held.delete(name);
+  type.parked.delete(name);
+}
+
+/** What the client has accepted. */
+export interface Accepted {
+  readonly resources: readonly XdsResource[];
+  readonly removed: readonly string[];
+}
+
+/** Takes note that the client has accepted `flight`, except the names left out. */
+export function accept(
+  type: TypeState,
+  flight: Flight,
+  except: ReadonlySet<string> = new Set(),
+): Accepted {
+  const accepted = assume(type, flight, except);
+  for (const { name } of accepted.resources) type.parked.delete(name);
+  type.acked.count += 1;
+  type.acked.generation = Math.max(type.acked.generation, flight.generation);
+  return accepted;
+}
+
+/** Goes on as if the client had everything of `flight`, which has not been answered in time. */
+export function giveUp(type: TypeState, flight: Flight): void {
+  assume(type, flight, new Set());
+  for (const name of flight.items.keys()) doubt(type, name);
+}
+
+function assume(type: TypeState, flight: Flight, except: ReadonlySet<string>): Accepted {
+  const resources: XdsResource[] = [];
+  const removed: string[] = [];
+  for (const [name, { item }] of flight.items) {
+    if (except.has(name)) continue;
+    if (item.kind === 'set') resources.push(item.resource);
+    else removed.push(name);
+    if (!covers(type, name)) {
+      type.held.delete(name);
+      continue;
+    }
+    if (item.kind === 'set') {
+      const { resource } = item;
+      type.held.set(name, { version: resource.version, resource, isDoubtful: false });
+    } else if (type.subscription.names.has(name)) {
+      type.held.set(name, { version: undefined, isDoubtful: false });
+    } else type.held.delete(name);
+  }
+  return { resources, removed };
+}
+
+/** What came out of a NACK. */
+export interface Rejection {
+  /** The resources that it may be about. */
+  readonly candidates: readonly XdsResource[];
+  /** True: exactly these were refused, and they are parked. */
+  readonly isCertain: boolean;
+  /** What is in force although its response was refused. */
+  readonly accepted: Accepted;
+}
+
+const nothingAccepted: Accepted = { resources: [], removed: [] };
+
+/**
+ * Takes note that the client refused `flight`. A resource that is certainly meant is parked. When
+ * several may be meant, all are put back, to be sent apart until the bad one stands alone.
+ */
+export function reject(type: TypeState, flight: Flight, message: string): Rejection {
+  type.acked.nacks += 1;
+  const sets = resourcesOf(flight);
+  const names = [...sets.keys()];
+  const said = blame(message, names);
+  const guilty = names.length === 1 ? names : said.isListed ? said.named : [];
+  for (const name of guilty) park(type, name, sets, message, flight.generation);
+  const candidates = (guilty.length > 0 ? guilty : names).flatMap((name) => sets.get(name) ?? []);
+  if (guilty.length > 0 && said.isListed) {
+    // Envoy applies the rest of such a response: tried with 1.40, and envoyproxy/envoy#32880.
+    const accepted = accept(type, flight, new Set(guilty));
+    return { candidates, isCertain: true, accepted };
+  }
+  putBack(type, flight, new Set(guilty));
+  if (guilty.length > 0) return { candidates, isCertain: true, accepted: nothingAccepted };
+  for (const name of names) doubt(type, name);
+  const gone = [...flight.items.keys()].filter((name) => !sets.has(name));
+  type.pending.groups = [
+    // Removals first: a virtual host may take over the domain of one that goes.
+    ...(gone.length > 0 && names.length > 0 ? [gone] : []),
+    ...isolationGroups(names, said.named),
+    ...type.pending.groups,
+  ];
+  return { candidates, isCertain: false, accepted: nothingAccepted };
+}
+
+function resourcesOf(flight: Flight): ReadonlyMap<string, XdsResource> {
+  const sets = new Map<string, XdsResource>();
+  for (const [name, { item }] of flight.items) {
+    if (item.kind === 'set') sets.set(name, item.resource);
+  }
+  return sets;
+}
+
+function park(
+  type: TypeState,
+  name: string,
+  sets: ReadonlyMap<string, XdsResource>,
+  message: string,
+  generation: number,
+): void {
+  const resource = sets.get(name);
+  if (resource === undefined) return;
+  type.parked.set(name, { resource, message, generation });
+  doubt(type, name);
+}
+
+function doubt(type: TypeState, name: string): void {
+  const held = type.held.get(name);
+  // A refused response may be half applied (envoyproxy/envoy#12592).
+  if (held?.version !== undefined) type.held.set(name, { ...held, isDoubtful: true });
+}
+
+function putBack(type: TypeState, flight: Flight, except: ReadonlySet<string>): void {
+  // A refused removal alone would be refused again.
+  if (flight.items.size === 0 || resourcesOf(flight).size === 0) return;
+  const { now } = type.pending;
+  for (const [name, { item, todo }] of flight.items) {
+    if (except.has(name)) continue;
+    const waiting = now.get(name);
+    const base = waiting ?? todo;
+    now.set(name, {
+      ...base,
+      generation: Math.min(base.generation, todo.generation),
+      sinceMs: Math.min(base.sinceMs, todo.sinceMs),
+      isForced: base.isForced || item.kind === 'set',
+    });
+  }
+}
