@@ -23,7 +23,7 @@ export interface DiscoveryOptions<I extends StreamIdentity> {
 }
 
 /** The streams of one replica. */
-export interface Discovery {
+export interface Discovery<I extends StreamIdentity> {
   /** Takes over a new stream. */
   accept(port: StreamPort): void;
   /**
@@ -34,7 +34,7 @@ export interface Discovery {
   /** Ends all streams of a proxy; how many there were. */
   closeProxy(proxyId: string, reason: Refusal): number;
   /** The admitted streams, by proxy. */
-  proxies(): readonly ProxySnapshot[];
+  proxies(): readonly ProxySnapshot<I>[];
   /** Streams, admitted or not. */
   streamCount(): number;
   start(): void;
@@ -54,11 +54,13 @@ const defaultLimits: StreamLimits = {
 };
 
 /** Discovery without streams; does nothing until started. */
-export function createDiscovery<I extends StreamIdentity>(options: DiscoveryOptions<I>): Discovery {
+export function createDiscovery<I extends StreamIdentity>(
+  options: DiscoveryOptions<I>,
+): Discovery<I> {
   const { clock } = options;
   const defer = options.defer ?? ((task: () => void): void => void setImmediate(task));
-  const sessions = new Set<Session>();
-  const slices = createSlices<Session>({
+  const sessions = new Set<Session<I>>();
+  const slices = createSlices<Session<I>>({
     run: (session) => {
       session.pump();
     },
@@ -93,7 +95,7 @@ export function createDiscovery<I extends StreamIdentity>(options: DiscoveryOpti
       return;
     }
     count += 1;
-    const session: Session = openSession(context, {
+    const session: Session<I> = openSession(context, {
       id: `stream-${count}`,
       port,
       onDirty: () => {

@@ -68,8 +68,6 @@ export interface Admission {
   /** From far to near. */
   readonly scopes: readonly string[];
   readonly proxyId: string;
-  /** What it is shown as: a SPIFFE ID. */
-  readonly identity: string;
 }
 
 /** What the outside decides about streams. */
@@ -89,9 +87,9 @@ export interface DiscoveryDoor<I extends StreamIdentity> {
 }
 
 /** One connected stream, for `skerry proxies`. */
-export interface ProxySnapshot extends StreamRef {
-  /** As admitted: a SPIFFE ID. */
-  readonly identity: string;
+export interface ProxySnapshot<I> extends StreamRef {
+  /** As authenticated. */
+  readonly identity: I;
   readonly nodeId: string;
   /** Like `1.40.0`; empty where the client does not say. */
   readonly clientVersion: string;

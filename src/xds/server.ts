@@ -34,7 +34,10 @@ export interface ServerOptions {
 }
 
 /** The running service. */
-export interface XdsServer extends Omit<Discovery, 'accept' | 'start' | 'stop'> {
+export interface XdsServer<I extends StreamIdentity> extends Omit<
+  Discovery<I>,
+  'accept' | 'start' | 'stop'
+> {
   /** Listens; resolves with the port. Rejects when the address cannot be had. */
   start(): Promise<number>;
   /** Serves new connections with another certificate; open ones go on. */
@@ -87,7 +90,7 @@ function contextOf(certificate: ServerCertificate): SecureContextOptions {
  */
 export function createXdsServer<I extends StreamIdentity>(
   options: ServerOptions & DiscoveryOptions<I>,
-): XdsServer {
+): XdsServer<I> {
   const { certificate } = options;
   if (certificate === 'plaintext' && !loopback.has(options.host)) {
     throw new Error(`plaintext xDS is for loopback only, not for ${options.host}`);

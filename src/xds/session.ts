@@ -47,7 +47,7 @@ export interface SessionContext<I extends StreamIdentity> {
 }
 
 /** One stream. */
-export interface Session {
+export interface Session<I> {
   readonly id: string;
   /** Undefined until admitted. */
   proxyId(): string | undefined;
@@ -58,12 +58,11 @@ export interface Session {
   /** Ends the stream. */
   close(refusal: Refusal): void;
   /** Undefined until admitted. */
-  view(): ProxySnapshot | undefined;
+  view(): ProxySnapshot<I> | undefined;
 }
 
 interface Live {
   readonly stream: StreamRef;
-  readonly identity: string;
   readonly node: DiscoveryNode;
   readonly state: StreamState;
   readonly sinceMs: number;
@@ -86,7 +85,7 @@ export function openSession<I extends StreamIdentity>(
     onDirty(): void;
     onEnded(): void;
   },
-): Session {
+): Session<I> {
   const { clock, events, limits, door, gate } = context;
   const { id, port } = own;
   let identity: I | undefined;
@@ -226,7 +225,7 @@ export function openSession<I extends StreamIdentity>(
         },
       },
     });
-    live = { stream, identity: admission.identity, node, state, sinceMs: clock.now() };
+    live = { stream, node, state, sinceMs: clock.now() };
     events.onOpen(stream);
     deliver(state, first);
     port.resume();
@@ -300,10 +299,10 @@ export function openSession<I extends StreamIdentity>(
     },
     close,
     view: () => {
-      if (live === undefined) return undefined;
+      if (live === undefined || identity === undefined) return undefined;
       return {
         ...live.stream,
-        identity: live.identity,
+        identity,
         nodeId: live.node.id ?? '',
         clientVersion: envoyVersion(live.node),
         peer: port.peer,
