@@ -6,7 +6,7 @@ import type { AgentRequestOf, CallResult } from '../rig/agent-protocol.js';
 /** What one HTTP call needs. */
 export type HttpCall = Pick<
   AgentRequestOf<'http'>,
-  'url' | 'method' | 'headers' | 'body' | 'timeoutMs'
+  'url' | 'method' | 'headers' | 'body' | 'timeoutMs' | 'rawPath'
 >;
 
 /** Makes HTTP calls; calls of one group share one connection, as long as the server keeps it. */
@@ -43,7 +43,12 @@ export function callOver(agent: Agent, call: HttpCall): Promise<CallResult> {
     try {
       const request = httpRequest(
         call.url,
-        { agent, method: call.method, headers: call.headers },
+        {
+          agent,
+          method: call.method,
+          headers: call.headers,
+          ...(call.rawPath === undefined ? {} : { path: call.rawPath }),
+        },
         (response) => {
           collect(response, startedAt, end, fail);
         },

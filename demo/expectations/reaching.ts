@@ -8,13 +8,18 @@ import type { CallResult } from '../rig/index.js';
 export async function get(
   { mesh, marker, record }: DemoContext,
   way: { readonly from: string; readonly to: string },
-  call: { readonly url: string; readonly headers?: Readonly<Record<string, string>> },
+  call: {
+    readonly url: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly rawPath?: string;
+  },
 ): Promise<CallResult> {
   const agent = await mesh.agent(way.from);
   return await record(
     { ...way, protocol: 'http' },
     agent.http({
       url: call.url,
+      ...(call.rawPath === undefined ? {} : { rawPath: call.rawPath }),
       method: 'POST',
       headers: { 'x-demo-text': marker, ...call.headers },
       body: marker,

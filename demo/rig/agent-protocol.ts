@@ -7,6 +7,8 @@ const timeoutMs = z.number().positive().default(5_000);
 const httpCall = z.object({
   op: z.literal('http'),
   url: z.string(),
+  /** Sent as it is in place of the url's path, which would be normalised. */
+  rawPath: z.string().optional(),
   method: z.string().default('GET'),
   headers: headers.default({}),
   body: z.string().default(''),
