@@ -58,7 +58,10 @@ function routes(app: FastifyInstance, views: AdminViews): void {
   app.get<{ Querystring: ExplainQuerystring }>(
     '/v1/explain',
     { schema: explainSchema },
-    (request) => views.explain(toQuery(request.query)),
+    (request, reply) => {
+      const answer = views.explain(toQuery(request.query));
+      return answer.ok ? reply.send(answer.value) : reply.code(400).send({ message: answer.error });
+    },
   );
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4').send(await views.metrics()),

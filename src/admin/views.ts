@@ -63,6 +63,10 @@ export interface AdminViews {
   diagnostics(): readonly unknown[];
   /** Undefined: no such workload. */
   config(pod: string): ConfigView | undefined;
-  explain(query: ExplainQuery): unknown;
+  /** The explanation, or why the question has none. */
+  explain(
+    query: ExplainQuery,
+  ):
+    { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
   metrics(): Promise<string>;
 }

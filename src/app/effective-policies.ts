@@ -38,8 +38,6 @@ export interface EffectivePolicies {
   accept(key: PolicyKey, hash: string): void;
   /** A sidecar refused it; returns the form in force now, or undefined when nothing changes. */
   reject(key: PolicyKey, hash: string, message: string): Form | undefined;
-  /** True when this form has been accepted by some sidecar and refused by none. */
-  isAccepted(key: PolicyKey, hash: string): boolean;
   diagnostics(): readonly Diagnostic[];
 }
 
@@ -98,7 +96,6 @@ export function createEffectivePolicies(
       });
       return current.get(key)?.hash === hash ? effective(key) : undefined;
     },
-    isAccepted: (key, hash) => verdictOf(key).accepted.some((form) => form.hash === hash),
     diagnostics(): readonly Diagnostic[] {
       const found: Diagnostic[] = [];
       for (const [key, form] of current) {

@@ -1,13 +1,11 @@
 /** SDS resources: a workload's own certificate, and the mesh's trust bundle. */
 import type { Svid } from '../ca/index.js';
-import { encodeResource, typeUrls } from '../envoy/index.js';
+import { any, encodeResource, typeUrls, type Secret } from '../envoy/index.js';
 import { ownCertificateName, trustBundleName } from '../sidecar/index.js';
 import type { ResourceChange, XdsResource } from '../xds/index.js';
 
-type SecretBody = Omit<Parameters<typeof encodeResource>[0], '@type'>;
-
-function secret(name: string, body: SecretBody): XdsResource {
-  const message = { '@type': typeUrls.secret, name, ...body } as const;
+function secret(name: string, body: Secret): XdsResource {
+  const message = any('envoy.extensions.transport_sockets.tls.v3.Secret', { name, ...body });
   return { ...encodeResource(message, name), isEager: false, origins: [] };
 }
 

@@ -192,7 +192,11 @@ function describeCluster(
     case 'passthrough':
       return { at: 'cluster', says: `${share}sent on as it is: an unknown address`, from };
     case 'refuse':
-      return { at: 'cluster', says: `${share}refused: egress allows known addresses only`, from };
+      return {
+        at: 'cluster',
+        says: `${share}refused at once: nobody is known there, or egress allows known addresses only`,
+        from,
+      };
     case 'dns':
       return { at: 'cluster', says: `${share}to ${cluster.kind.hostname} by DNS`, from };
   }

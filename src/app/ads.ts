@@ -1,0 +1,204 @@
+/** The ADS server as the mesh uses it: who may stream, what streams ask for, what they accept and refuse. */
+import type { Authority, TokenVerifier, WorkloadIdentity } from '../ca/index.js';
+import type { ControllerOptions } from '../cli/index.js';
+import { fail, ok, systemClock, type Logger } from '../lib/index.js';
+import { namespaceOf, podKey, spiffeId } from '../model/index.js';
+import type { Metrics } from '../telemetry/index.js';
+import {
+  createXdsServer,
+  sidecarRules,
+  type DiscoveryDoor,
+  type DiscoveryEvents,
+  type ProxySnapshot,
+  type Refusal as StreamRefusal,
+  type ResourceCache,
+  type ServerCertificate,
+  type StreamRef,
+} from '../xds/index.js';
+import type { DemandLedger } from './demand.js';
+import { authenticate, type Refusal } from './identity.js';
+import type { PolicyGate } from './policy-gate.js';
+import type { Streams } from './streams.js';
+
+/** What the server serves with. */
+export interface AdsParts {
+  readonly options: ControllerOptions;
+  readonly authority: Authority;
+  readonly verifier: TokenVerifier;
+  readonly cache: ResourceCache;
+  readonly streams: Streams;
+  readonly demand: DemandLedger;
+  readonly gate: PolicyGate;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A connected sidecar, with the identity it proved. */
+export type ConnectedProxy = ProxySnapshot<WorkloadIdentity>;
+
+/** The running server. */
+export interface Ads {
+  /** Serves; resolves with `host:port`. Call it once every source has synced. */
+  start(): Promise<string>;
+  stop(): Promise<void>;
+  closeProxy(pod: string, reason: string): void;
+  proxies(): readonly ConnectedProxy[];
+}
+
+/** Answers a VHDS wildcard over no virtual hosts, so that the listener need not wait. */
+const emptyVirtualHosts = ['http/_'];
+/** Streams end spread over this when the control plane stops, so that sidecars do not all return at once. */
+const stopSpreadMs = 500;
+const hostAndPort = /^(?:\[([^\]]+)\]|([^[\]:]*)):(\d{1,5})$/;
+
+function parseListen(listen: string): { readonly host: string; readonly port: number } {
+  const match = hostAndPort.exec(listen);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) {
+    throw new Error(`expected --listen host:port, found ${listen}`);
+  }
+  const host = match[1] ?? match[2] ?? '';
+  return { host: host === '' ? '0.0.0.0' : host, port };
+}
+
+function shortType(typeUrl: string): string {
+  return typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+}
+
+function createDoor(parts: AdsParts): DiscoveryDoor<WorkloadIdentity> {
+  const { metrics, logger, streams } = parts;
+  const refused = (refusal: Refusal, peer: string, node?: string): StreamRefusal => {
+    metrics.refusedStreams.inc({ reason: refusal.reason });
+    logger.warn('a stream was refused', {
+      reason: refusal.reason,
+      detail: refusal.message,
+      peer,
+      ...(node === undefined ? {} : { node }),
+    });
+    return { code: refusal.code, message: refusal.message };
+  };
+  return {
+    async authenticate(metadata, peer) {
+      const found = await authenticate(parts.verifier, metadata.get('authorization'));
+      return found.ok ? found : fail(refused(found.error, peer));
+    },
+    async admit({ identity, node, streamId, peer }) {
+      const nodeId = node.id ?? '';
+      const opened = await streams.open({
+        streamId,
+        identity,
+        nodeId,
+        metadata: node.metadata ?? {},
+      });
+      if (!opened.ok) return fail(refused(opened.error, peer, nodeId));
+      return ok({ proxyId: opened.value.pod, scopes: opened.value.scopes });
+    },
+    release(streamId): void {
+      parts.demand.end(streamId);
+      streams.close(streamId);
+    },
+  };
+}
+
+function namespaceOfStream(stream: StreamRef): string {
+  const [namespace = '', name = ''] = stream.proxyId.split('/');
+  return namespaceOf(podKey(namespace, name));
+}
+
+function createEvents(parts: AdsParts): DiscoveryEvents {
+  const { demand, gate, logger, metrics } = parts;
+  return {
+    onDemand(stream, { name, isWanted }): void {
+      if (isWanted) demand.want(stream.streamId, namespaceOfStream(stream), name);
+      else demand.release(stream.streamId, name);
+    },
+    onAck(_stream, { resources }): void {
+      gate.accepted(resources);
+    },
+    onNack(stream, { typeUrl, resources, isCertain, message }): void {
+      metrics.nacks.inc({ type: shortType(typeUrl) });
+      logger.warn('a sidecar refused a response', {
+        proxy: stream.proxyId,
+        type: shortType(typeUrl),
+        resources: resources.map((one) => one.name).slice(0, 10),
+        isCertain,
+        reply: message,
+      });
+      gate.rejected(resources, isCertain, message);
+    },
+    onOpen(stream): void {
+      logger.info('a sidecar is connected', { proxy: stream.proxyId, stream: stream.streamId });
+    },
+    onClose(stream, reason): void {
+      logger.info('a sidecar is gone', {
+        proxy: stream.proxyId,
+        stream: stream.streamId,
+        reason,
+      });
+    },
+    // The door has logged and counted what it refused.
+    onRefused: () => undefined,
+    onNamesRefused(stream, typeUrl, count): void {
+      logger.warn('a sidecar asks for more names than it may', {
+        proxy: stream.proxyId,
+        type: shortType(typeUrl),
+        count,
+      });
+    },
+    onError(error): void {
+      logger.error('a stream failed: this is a bug', { error });
+    },
+  };
+}
+
+/** The server; constructing does no I/O. */
+export function createAds(parts: AdsParts): Ads {
+  const { options, authority } = parts;
+  const listen = parseListen(options.listen);
+  const open = (certificate: ServerCertificate): ReturnType<typeof openServer> =>
+    openServer(parts, listen, certificate);
+  let server: ReturnType<typeof openServer> | undefined;
+  let endRenewal = (): void => undefined;
+  return {
+    async start(): Promise<string> {
+      endRenewal = await authority.keepServerCertificate(options.serverNames, (renewed) => {
+        const certificate = { certificateChain: renewed.chainPem, privateKey: renewed.keyPem };
+        if (server === undefined) server = open(certificate);
+        else server.renewCertificate(certificate);
+      });
+      const port = (await server?.start()) ?? listen.port;
+      server?.setServing(true);
+      return `${listen.host}:${String(port)}`;
+    },
+    async stop(): Promise<void> {
+      endRenewal();
+      await server?.stop({ spreadMs: stopSpreadMs });
+    },
+    closeProxy(pod, reason): void {
+      server?.closeProxy(pod, { code: 'failed-precondition', message: reason });
+    },
+    proxies: () => server?.proxies() ?? [],
+  };
+}
+
+function openServer(
+  parts: AdsParts,
+  listen: { readonly host: string; readonly port: number },
+  certificate: ServerCertificate,
+): ReturnType<typeof createXdsServer<WorkloadIdentity>> {
+  return createXdsServer<WorkloadIdentity>({
+    ...listen,
+    certificate,
+    maxConnectionAgeMs: parts.options.maxStreamAgeSeconds * 1000,
+    cache: parts.cache,
+    rules: sidecarRules({ vhdsEmptyAnswer: emptyVirtualHosts }),
+    clock: systemClock,
+    door: createDoor(parts),
+    events: createEvents(parts),
+  });
+}
+
+/** The SPIFFE id a connected sidecar has proved. */
+export function identityOf(proxy: ConnectedProxy, trustDomain: string): string {
+  return spiffeId(trustDomain, proxy.identity.namespace, proxy.identity.serviceAccount);
+}

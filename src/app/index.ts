@@ -1,0 +1,2 @@
+/** The composition's face. */
+export { startController } from './compose.js';

@@ -1,0 +1,141 @@
+/** What each open stream is given of its own: its scopes, its certificate and the renewals of it. Mutable state. */
+import { renewalDelayMs, type Authority, type Svid, type WorkloadIdentity } from '../ca/index.js';
+import { fail, ok, type Clock, type Logger, type Result } from '../lib/index.js';
+import { spiffeId, type Pod, type PodKey } from '../model/index.js';
+import { nodeMetadataKeys } from '../sidecar/index.js';
+import type { ResourceChange } from '../xds/index.js';
+import { admit, type Refusal } from './identity.js';
+import { ownCertificate, streamScope, withoutCertificate } from './secrets.js';
+
+/** A stream that asks to be let in; its token has been checked. */
+export interface Applicant {
+  readonly streamId: string;
+  readonly identity: WorkloadIdentity;
+  readonly nodeId: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** A stream that was let in. */
+export interface OpenStream {
+  readonly pod: PodKey;
+  readonly namespace: string;
+  /** From far to near. */
+  readonly scopes: readonly string[];
+  readonly certificateNotAfterMs: number;
+}
+
+/** The streams. */
+export interface Streams {
+  open(applicant: Applicant): Promise<Result<OpenStream, Refusal>>;
+  close(streamId: string): void;
+  get(streamId: string): OpenStream | undefined;
+}
+
+/** Where the rows and the signatures come from, and where certificates go. */
+export interface StreamsOptions {
+  readonly authority: Authority;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The pod as the source has it now. */
+  readonly podOf: (key: string) => Pod | undefined;
+  readonly publish: (changes: readonly ResourceChange[]) => void;
+}
+
+interface Held {
+  readonly stream: OpenStream;
+  readonly cancel: () => void;
+}
+
+/** How long a renewal that failed waits before it is tried again. */
+const retryMs = 30_000;
+
+function textOf(metadata: Applicant['metadata'], key: string): string | undefined {
+  const value = metadata[key];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Streams that nobody has joined yet. */
+export function createStreams(options: StreamsOptions): Streams {
+  const { authority, clock, logger } = options;
+  const held = new Map<string, Held>();
+
+  const refuse = (reason: string, message: string): Result<never, Refusal> =>
+    fail({ code: 'permission-denied', reason, message });
+
+  const sign = (pod: Pod, csr: string): ReturnType<Authority['issue']> =>
+    authority.issue({
+      spiffeId: spiffeId(authority.trustDomain, pod.namespace, pod.serviceAccount),
+      csr,
+      podUid: pod.uid,
+    });
+
+  /** Publishes a certificate and arranges for the next one. */
+  const install = (streamId: string, pod: Pod, csr: string, keyFile: string, svid: Svid): void => {
+    options.publish([ownCertificate(streamId, svid, keyFile)]);
+    const renew = (): void => {
+      if (!held.has(streamId)) return;
+      void sign(pod, csr).then(
+        (next) => {
+          if (!held.has(streamId)) return;
+          if (next.ok) {
+            install(streamId, pod, csr, keyFile, next.value);
+            return;
+          }
+          logger.error('a certificate could not be renewed', {
+            pod: pod.key,
+            code: next.error.code,
+            detail: next.error.detail,
+          });
+          arrange(retryMs);
+        },
+        (error: unknown) => {
+          logger.error('a certificate could not be renewed', { pod: pod.key, error });
+          arrange(retryMs);
+        },
+      );
+    };
+    const arrange = (delayMs: number): void => {
+      held.get(streamId)?.cancel();
+      held.set(streamId, {
+        stream: {
+          pod: pod.key,
+          namespace: pod.namespace,
+          scopes: ['mesh', `namespace/${pod.namespace}`, `pod/${pod.key}`, streamScope(streamId)],
+          certificateNotAfterMs: svid.notAfterMs,
+        },
+        cancel: clock.after(delayMs, renew),
+      });
+    };
+    arrange(renewalDelayMs(svid.renewAtMs, clock.now()));
+  };
+
+  return {
+    async open(applicant): Promise<Result<OpenStream, Refusal>> {
+      const { identity, metadata, streamId } = applicant;
+      const pod = admit(
+        identity,
+        applicant.nodeId,
+        options.podOf(`${identity.namespace}/${identity.podName}`),
+      );
+      if (!pod.ok) return pod;
+      const csr = textOf(metadata, nodeMetadataKeys.csr);
+      const keyFile = textOf(metadata, nodeMetadataKeys.keyFile);
+      if (csr === undefined || keyFile === undefined) {
+        return refuse('no-csr', 'the node’s metadata carries no certificate request or key file');
+      }
+      const svid = await sign(pod.value, csr);
+      if (!svid.ok) return refuse(svid.error.code, svid.error.detail);
+      install(streamId, pod.value, csr, keyFile, svid.value);
+      const opened = held.get(streamId);
+      return opened === undefined ? refuse('closed', 'the stream has ended') : ok(opened.stream);
+    },
+    close(streamId): void {
+      const found = held.get(streamId);
+      if (found === undefined) return;
+      found.cancel();
+      held.delete(streamId);
+      options.publish([withoutCertificate(streamId)]);
+    },
+    get: (streamId) => held.get(streamId)?.stream,
+  };
+}

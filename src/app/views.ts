@@ -1,0 +1,146 @@
+/** What the admin API shows, made from the pipeline, the streams and the cache. */
+import type { AdminViews, ConfigEntry, ConfigView, ProxyView } from '../admin/index.js';
+import { decodeUnknown, typeUrls } from '../envoy/index.js';
+import { podKey, type Diagnostic } from '../model/index.js';
+import type { Metrics } from '../telemetry/index.js';
+import { explainQuery, type Pipeline } from '../translators/index.js';
+import type { ResourceCache, XdsResource } from '../xds/index.js';
+import { identityOf, type ConnectedProxy } from './ads.js';
+import type { OpenStream } from './streams.js';
+
+/** Where the views look. */
+export interface ViewSources {
+  readonly pipeline: Pipeline;
+  readonly cache: ResourceCache;
+  readonly metrics: Metrics;
+  readonly isReady: () => boolean;
+  readonly proxies: () => readonly ConnectedProxy[];
+  readonly stream: (streamId: string) => OpenStream | undefined;
+  readonly diagnostics: () => readonly Diagnostic[];
+}
+
+const kindNames: readonly (readonly [kind: string, typeUrl: string])[] = [
+  ['listeners', typeUrls.listener],
+  ['routes', typeUrls.route],
+  ['virtualHosts', typeUrls.virtualHost],
+  ['clusters', typeUrls.cluster],
+  ['endpoints', typeUrls.endpoint],
+  ['secrets', typeUrls.secret],
+];
+
+/** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */
+function shortType(typeUrl: string): string {
+  return typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+}
+
+function proxyView(
+  proxy: ConnectedProxy,
+  stream: OpenStream | undefined,
+  trustDomain: string,
+  nowMs: number,
+): ProxyView {
+  const { types } = proxy.state;
+  const pending = types.flatMap((type) => type.pendingSinceMs ?? []);
+  const sent = Math.max(0, ...types.map((type) => type.generationSent));
+  return {
+    name: proxy.proxyId,
+    identity: identityOf(proxy, trustDomain),
+    variant: proxy.isDelta ? 'delta' : 'sotw',
+    connectedSinceMs: proxy.connectedSinceMs,
+    envoyVersion: proxy.clientVersion,
+    generationSent: sent,
+    generationAcked: Math.min(sent, proxy.state.settledGeneration),
+    ...(pending.length > 0 && { pendingForMs: nowMs - Math.min(...pending) }),
+    ...(stream && { certificateNotAfterMs: stream.certificateNotAfterMs }),
+    resources: types.map((type) => ({
+      type: shortType(type.typeUrl),
+      held: type.heldCount,
+      bodiesSent: type.bodiesSent,
+      bytesSent: type.bytesSent,
+    })),
+    rejected: types.flatMap((type) =>
+      type.rejected.map((one) => ({
+        resource: one.name,
+        type: shortType(type.typeUrl),
+        origins: one.origins,
+        message: one.message,
+      })),
+    ),
+  };
+}
+
+/** Certificates are public; anything else of a secret is not shown. */
+function messageOf(typeUrl: string, resource: XdsResource): unknown {
+  return typeUrl === typeUrls.secret
+    ? { name: resource.name, secret: '[redacted]' }
+    : decodeUnknown(typeUrl, resource.bytes);
+}
+
+function entry(typeUrl: string, scope: string, resource: XdsResource): ConfigEntry {
+  return {
+    name: resource.name,
+    version: resource.version,
+    scope,
+    origins: resource.origins.map((one) => one.object),
+    message: messageOf(typeUrl, resource),
+  };
+}
+
+function configView(sources: ViewSources, pod: string): ConfigView | undefined {
+  const [namespace = '', name = ''] = pod.split('/');
+  const key = podKey(namespace, name);
+  if (!sources.pipeline.workloads().has(key)) return undefined;
+  const resources = sources.pipeline.resources(key);
+  return Object.fromEntries(
+    kindNames.map(([kind, typeUrl]) => [
+      kind,
+      [
+        ...resources
+          .filter((one) => one.typeUrl === typeUrl)
+          .flatMap((one) => (one.resource ? [entry(typeUrl, one.scope, one.resource)] : [])),
+        ...(typeUrl === typeUrls.secret ? secretEntries(sources, pod) : []),
+      ],
+    ]),
+  );
+}
+
+/** The bundle, and the certificate of each stream that the pod has open. */
+function secretEntries(sources: ViewSources, pod: string): readonly ConfigEntry[] {
+  const scopes = sources
+    .proxies()
+    .filter((proxy) => proxy.proxyId === pod)
+    .flatMap((proxy) => sources.stream(proxy.streamId)?.scopes.at(-1) ?? []);
+  return ['mesh', ...scopes].flatMap((scope) =>
+    sources.cache.names(scope, typeUrls.secret).flatMap((name) => {
+      const resource = sources.cache.get([scope], typeUrls.secret, name);
+      return resource === undefined ? [] : [entry(typeUrls.secret, scope, resource)];
+    }),
+  );
+}
+
+/** The views. */
+export function createViews(sources: ViewSources, now: () => number): AdminViews {
+  return {
+    isReady: sources.isReady,
+    proxies: () =>
+      sources
+        .proxies()
+        .map((one) =>
+          proxyView(
+            one,
+            sources.stream(one.streamId),
+            sources.pipeline.settings.trustDomain,
+            now(),
+          ),
+        )
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    diagnostics: sources.diagnostics,
+    config: (pod) => configView(sources, pod),
+    explain(query) {
+      const { view, settings } = sources.pipeline;
+      const answer = explainQuery(view, query, settings.clusterDomain);
+      return answer.ok ? answer : { ok: false as const, error: answer.error };
+    },
+    metrics: () => sources.metrics.expose(),
+  };
+}
