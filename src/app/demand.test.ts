@@ -6,7 +6,7 @@ interface Rig {
   readonly ledger: DemandLedger;
   readonly changes: DemandChange[];
   /** Lets the grace pass for everything released so far. */
-  pass(): void;
+  readonly pass: () => void;
 }
 
 function rig(): Rig {

@@ -4,6 +4,7 @@ import type { ClusterIr, EndpointIr, EndpointsIr, InboundPortIr } from '../../ir
 import { spiffeId, type Pod, type Service } from '../../model/index.js';
 import { judge } from './judge.js';
 import { matchRoute } from './match-route.js';
+import { normalizePath, parseQuery } from './request-path.js';
 import type { MeshView } from './mesh-view.js';
 
 /** The call to explain. */
@@ -97,12 +98,11 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
       clusters: [{ name, weight: 1 }],
     };
   }
-  const [path = '', query = ''] = call.path.split('?', 2);
   const matched = matchRoute(host, {
     method: call.method,
-    path,
+    path: call.path,
     headers: call.headers,
-    query: Object.fromEntries(new URLSearchParams(query)),
+    query: parseQuery(call.path),
   });
   if (matched === undefined) {
     return {
@@ -111,9 +111,14 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
       answered: { endpoint: '', verdict: 'answered', by: 'status 404' },
     };
   }
+  const passed: readonly Step[] = matched.passed.map((one) => ({
+    at: 'route',
+    says: `route ${one.route.name} is passed by: ${one.reason}`,
+    from: originTexts(one.route.origins),
+  }));
   const { route } = matched;
   const from = originTexts(route.origins);
-  const steps: Step[] = [{ at: 'route', says: `route ${route.name} takes it`, from }];
+  const steps: Step[] = [...passed, { at: 'route', says: `route ${route.name} takes it`, from }];
   switch (route.action.kind) {
     case 'forward':
       return { steps, clusters: route.action.clusters };
@@ -164,7 +169,7 @@ function judgeEndpoint(
       ip: caller.ips[0] ?? '0.0.0.0',
       usesMtls,
     },
-    { method: call.method, path: call.path.split('?', 1)[0] ?? '/', isHttp: wire === 'http' },
+    { method: call.method, path: call.path, isHttp: wire === 'http' },
   );
   const verdict: Step = {
     at: 'verdict',
@@ -222,6 +227,12 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
     says: `taken by the outbound listener as ${wire === 'http' ? 'HTTP' : 'TCP'}`,
     from: [],
   });
+  if (wire === 'http' && normalizePath(call.path) === undefined) {
+    return {
+      steps,
+      outcomes: [{ endpoint: '', verdict: 'answered', by: 'status 400: the path is malformed' }],
+    };
+  }
   const way = chooseClusters(view, call, ip, wire);
   steps.push(...way.steps);
   if (way.answered !== undefined) return { steps, outcomes: [way.answered] };
