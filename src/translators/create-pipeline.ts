@@ -46,7 +46,8 @@ export function createPipeline(settings: PipelineSettings): Pipeline {
   };
 }
 
-function toGraphChanges(mesh: Mesh, changes: PipelineChanges, isFirst: boolean): Changes {
+/** A batch as changes of sources; the first one also starts what depends on no object. */
+export function toGraphChanges(mesh: Mesh, changes: PipelineChanges, isFirst: boolean): Changes {
   const { sources } = mesh;
   const writes = new Map<Source<unknown>, ReadonlyMap<string, unknown>>();
   const write = (source: Source<unknown>, rows: ReadonlyMap<string, unknown> | undefined): void => {

@@ -2,6 +2,7 @@
 import type { Collection, Graph, Source } from '../graph/index.js';
 import type { ClusterIr, EndpointsIr, OutboundListenerIr } from '../ir/index.js';
 import type { Diagnostic, EndpointSlice, Namespace, Node, Pod, Service } from '../model/index.js';
+import type { PipelineSettings } from './pipeline-contract.js';
 import type { Scoped, ScopedResource } from './scoped-resource.js';
 import type { PolicyForm } from './to-ir/attach.js';
 import type { CalledHost } from './to-ir/called-host.js';
@@ -55,4 +56,14 @@ export interface Mesh {
     readonly kind: string;
     readonly rows: Collection<readonly Diagnostic[]>;
   }[];
+}
+
+/** What most definitions need. */
+export interface MeshContext {
+  readonly graph: Graph;
+  readonly sources: PipelineSources;
+  readonly tables: ProtocolTables;
+  readonly settings: PipelineSettings;
+  readonly servers: Collection<InboundDecision>;
+  readonly virtualHosts: Collection<VirtualHostDecision>;
 }

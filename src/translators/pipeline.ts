@@ -1,10 +1,10 @@
 /** The collections of the mesh, from sources to encoded resources: the one file that names them. */
 import { createGraph, type Collection, type Graph } from '../graph/index.js';
-import { meshScope, namespaceScope, type InboundIr, type Scope } from '../ir/index.js';
-import type { ClusterFamily, Mesh, PipelineSources } from './mesh.js';
+import { meshScope, namespaceScope, type Scope } from '../ir/index.js';
+import type { ClusterFamily, Mesh, MeshContext, PipelineSources } from './mesh.js';
 import type { PipelineSettings } from './pipeline-contract.js';
 import { egressFeature } from './policies/egress/feature.js';
-import type { ScopedResource } from './scoped-resource.js';
+import { share, type ScopedResource } from './scoped-resource.js';
 import * as spelled from './spelled.js';
 import * as attach from './to-ir/attach.js';
 import { scopedKey, toCalledHosts, toHostVariants } from './to-ir/called-host.js';
@@ -13,7 +13,8 @@ import { vipOwner } from './to-ir/destination.js';
 import * as groups from './to-ir/endpoint-group.js';
 import { toEndpoints } from './to-ir/endpoints.js';
 import { toDiagnostics, type Finding } from './to-ir/finding.js';
-import { toInbound, type InboundDecision } from './to-ir/inbound.js';
+import { toInbound } from './to-ir/inbound.js';
+import { toShapedInbound } from './to-ir/inbound-shape.js';
 import { findPodProblems, findServiceProblems } from './to-ir/object-findings.js';
 import * as listeners from './to-ir/outbound-listener.js';
 import { findPolicyProblems } from './to-ir/policy-findings.js';
@@ -24,7 +25,7 @@ import type {
   ProtocolTables,
   WorkloadTables,
 } from './to-ir/tables.js';
-import { toVirtualHost, type VirtualHostDecision } from './to-ir/virtual-host.js';
+import { toVirtualHost } from './to-ir/virtual-host.js';
 import * as workloads from './to-ir/workload.js';
 import * as wanted from './wanted.js';
 
@@ -218,17 +219,8 @@ function defineProtocols(
   };
 }
 
-interface Context {
-  readonly graph: Graph;
-  readonly sources: PipelineSources;
-  readonly tables: ProtocolTables;
-  readonly settings: PipelineSettings;
-  readonly servers: Collection<InboundDecision>;
-  readonly virtualHosts: Collection<VirtualHostDecision>;
-}
-
 /** Who needs which cluster; a name that one family gives to a whole mesh is left out by the later ones. */
-function defineFamilies(context: Context): Pick<Mesh, 'families' | 'probed'> {
+function defineFamilies(context: MeshContext): Pick<Mesh, 'families' | 'probed'> {
   const { graph, sources, tables, settings, virtualHosts } = context;
   const isEager = settings.layout === 'eager';
   const services = graph.expand('wanted-by-service', sources.services, (row, _key, read) =>
@@ -282,7 +274,7 @@ function defineFamilies(context: Context): Pick<Mesh, 'families' | 'probed'> {
 function defineFamily(
   origin: string,
   rows: Collection<wanted.Wanted>,
-  { graph, tables, settings }: Context,
+  { graph, tables, settings }: MeshContext,
 ): ClusterFamily {
   const clusters = graph.derive(
     `${origin}-clusters`,
@@ -306,7 +298,7 @@ function defineFamily(
 }
 
 /** Addresses that nobody in the mesh has, by namespace that asks. */
-function defineUnknown({ graph, sources, tables, settings }: Context): ClusterFamily {
+function defineUnknown({ graph, sources, tables, settings }: MeshContext): ClusterFamily {
   const asked = graph.expand('wanted-by-namespace', sources.namespaceDemand, (_row, key) =>
     wanted.wantedByNamespace(key),
   );
@@ -336,11 +328,15 @@ function defineOutbound(
 }
 
 function defineEncoded(
-  { graph, sources, settings, servers, virtualHosts }: Context,
+  { graph, sources, settings, servers, virtualHosts }: MeshContext,
   families: readonly ClusterFamily[],
   outbound: Mesh['outbound'],
 ): readonly Collection<ScopedResource>[] {
-  const inbound: Collection<InboundIr> = graph.derive('inbound', servers, ({ ir }) => ir);
+  const inbound = graph.derive('inbound', servers, ({ ir }) => toShapedInbound(ir));
+  const shapes = graph.expand('inbound-shapes', inbound, ({ shape, ports }) => [[shape, ports]]);
+  const encodedShapes = graph.derive('encoded-inbound-shapes', shapes, (ports) =>
+    spelled.encodeInbound(ports, settings),
+  );
   return [
     graph.expand('encoded-fixed', sources.constants, spelled.fixedResources),
     ...families.map(({ clusters }) =>
@@ -354,13 +350,17 @@ function defineEncoded(
     ...outbound.map((rows) =>
       graph.derive(`encoded-${rows.name}`, rows, (row) => spelled.outboundResource(row, settings)),
     ),
-    graph.expand('encoded-inbound', inbound, (row) => spelled.inboundResources(row, settings)),
+    graph.expand('encoded-inbound', inbound, ({ pod, shape, origins }, _key, read) =>
+      (read.get(encodedShapes, shape) ?? []).map((resource) =>
+        spelled.keyed(share(resource, { scope: pod, isEager: true, origins })),
+      ),
+    ),
     graph.derive('encoded-routes', outbound[0], spelled.outboundRoutesResource),
     graph.derive('encoded-virtual-hosts', virtualHosts, spelled.virtualHostResource),
   ];
 }
 
-function defineDiagnostics(context: Context): Mesh['diagnostics'] {
+function defineDiagnostics(context: MeshContext): Mesh['diagnostics'] {
   const { graph, sources, tables, settings, servers, virtualHosts } = context;
   const found = [servers, virtualHosts].map((rows) => {
     const findings: Collection<readonly Finding[]> = graph.derive(

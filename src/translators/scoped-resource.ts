@@ -25,28 +25,33 @@ export interface Scoped<Ir> {
   readonly ir: Ir;
 }
 
-/** Encodes a message once for its scope. */
-export function toScopedResource(
+/** Who shares a resource, and what it was made from. */
+export interface Sharing {
+  readonly scope: Scope;
+  readonly isEager: boolean;
+  readonly origins: readonly Origin[];
+}
+
+/** A message as bytes with their version. */
+export function encodeNamed(
   typeUrl: string,
   message: { readonly name?: string } | { readonly cluster_name?: string },
-  sharing: {
-    readonly name: string;
-    readonly scope: Scope;
-    readonly isEager: boolean;
-    readonly origins: readonly Origin[];
-  },
-): ScopedResource & { readonly resource: SharedResource } {
-  const { name, scope, isEager } = sharing;
+  name: string,
+): EncodedResource {
   const bytes = encodeUnknown(typeUrl, message);
-  const origins = new Map<string, SharedResource['origins'][number]>();
-  for (const { object, hash } of sharing.origins) {
-    origins.set(`${object} ${hash ?? ''}`, { object, ...(hash === undefined ? {} : { hash }) });
+  return { typeUrl, name, version: versionOf(bytes), bytes };
+}
+
+/** Puts an encoded message into its scope. */
+export function share(
+  encoded: EncodedResource,
+  { scope, isEager, origins }: Sharing,
+): ScopedResource & { readonly scope: Scope } {
+  const byText = new Map<string, SharedResource['origins'][number]>();
+  for (const { object, hash } of origins) {
+    byText.set(`${object} ${hash ?? ''}`, { object, ...(hash === undefined ? {} : { hash }) });
   }
-  const encoded = { typeUrl, name, version: versionOf(bytes), bytes };
-  return {
-    scope,
-    typeUrl,
-    name,
-    resource: { ...encoded, isEager, origins: [...origins.values()] },
-  };
+  const { typeUrl, name } = encoded;
+  const resource = { ...encoded, isEager, origins: [...byText.values()] };
+  return { scope, typeUrl, name, resource };
 }

@@ -157,7 +157,7 @@ function decidePort(
   );
   const hasAudit = reaching.some(({ policy }) => policy.isAudit);
   const shadow = hasAudit ? authorizationFeature.decide(reaching, portContext) : enforced;
-  const findings = [...mtls.findings, ...shadow.findings];
+  const findings = [...mtls.findings, ...enforced.findings, ...shadow.findings];
   return {
     ir: {
       ...(port.port === undefined ? {} : { port: port.port }),

@@ -11,6 +11,7 @@ import {
   isInboundPermitted,
   isPermitted,
   targetKey,
+  targetsOf,
   targetText,
   type PolicyForm,
   type PolicyHead,
@@ -35,7 +36,7 @@ export function findPolicyProblems(
     findings.push({ object: `TrafficPolicy ${form.key}`, ...finding });
   };
   if (form.kind === 'RefusedPolicy') {
-    reportRefusal(form, report);
+    reportRefusal(form, settings.rootNamespace, report);
     return findings;
   }
   if (form.mode === 'Disabled') return [];
@@ -49,17 +50,26 @@ export function findPolicyProblems(
   return findings;
 }
 
-function reportRefusal(form: Extract<PolicyForm, { kind: 'RefusedPolicy' }>, report: Report): void {
+function reportRefusal(
+  form: Extract<PolicyForm, { kind: 'RefusedPolicy' }>,
+  root: string,
+  report: Report,
+): void {
+  const closed = targetsOf(form).filter((target) =>
+    isInboundPermitted(target, form.namespace, root),
+  );
+  // A target that it may not speak for stays as it is: a typo must not close others' workloads.
+  if (closed.length === 0) return;
   const effects = [
-    ...(form.spokeOfAuthorization ? ['admit nobody'] : []),
-    ...(form.spokeOfMtls ? ['are Strict'] : []),
+    ...(form.spokeOfAuthorization ? ['now admits nobody'] : []),
+    ...(form.spokeOfMtls ? ['is Strict'] : []),
   ];
   if (effects.length === 0) return;
   report({
     code: 'FailedClosed',
     severity: 'error',
     field: 'spec',
-    message: `the object is refused and no good form of it is known: its targets ${effects.join(' and ')}`,
+    message: `the object is refused and no good form of it is known, so each target ${effects.join(' and ')}: ${closed.map(describeTarget).join(', ')}`,
   });
 }
 

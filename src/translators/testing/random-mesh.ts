@@ -1,0 +1,355 @@
+/** Random meshes and random histories of their objects, out of small pools so that things meet. */
+import fc from 'fast-check';
+import {
+  podKey,
+  policyKey,
+  serviceKey,
+  sliceKey,
+  type AuthorizationRule,
+  type CallerRule,
+  type EndpointSlice,
+  type MtlsMode,
+  type Namespace,
+  type Node,
+  type Pod,
+  type PolicyTarget,
+  type RouteRule,
+  type Service,
+} from '../../model/index.js';
+import type { PipelineChanges, PolicyForm } from '../index.js';
+
+const namespaces = ['a', 'a', 'a', 'b', 'b', 'skerry-system'] as const;
+const vips = ['10.96.0.1', '10.96.0.2', '10.96.0.3', 'fd00::96:1'] as const;
+const podIps = ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4', 'fd00::1'] as const;
+const serviceNames = ['s', 't'] as const;
+const podNames = ['p', 'q', 'r'] as const;
+const one = fc.constantFrom;
+const namespace = one(...namespaces);
+const serviceName = one(...serviceNames);
+const labels = fc.dictionary(one('app', 'version'), one('x', 'y'), { maxKeys: 2 });
+const age = fc.nat({ max: 3 });
+
+const service: fc.Arbitrary<Service> = fc
+  .record({
+    namespace,
+    name: serviceName,
+    shape: one('vip', 'vip', 'vip', 'dual', 'headless', 'headless', 'alias', 'host'),
+    vip: one(...vips),
+    creationTimestampMs: age,
+    publishNotReadyAddresses: fc.boolean(),
+    first: one('http', 'http', 'sniff', 'tcp', 'grpc', 'tls', 'http2'),
+    second: fc.option(one('http', 'tcp', 'sniff')),
+    port: one(80, 81),
+    target: serviceName,
+  })
+  .map(({ shape, vip, first, second, port, target, ...rest }) => ({
+    kind: 'Service',
+    key: serviceKey(rest.namespace, rest.name),
+    ...rest,
+    labels: {},
+    clusterIPs: shape === 'vip' ? [vip] : shape === 'dual' ? [vip, 'fd00::96:2'] : [],
+    isHeadless: shape === 'headless',
+    ...(shape === 'alias' ? { externalName: `${target}.a.svc.cluster.local` } : {}),
+    ...(shape === 'host' ? { externalName: 'api.example.com' } : {}),
+    ports: [
+      { name: 'one', port, transport: 'TCP' as const, protocol: first },
+      ...(second === null
+        ? []
+        : [{ name: 'two', port: 8080, transport: 'TCP' as const, protocol: second }]),
+    ],
+  }));
+
+const slice: fc.Arbitrary<EndpointSlice> = fc
+  .record({
+    namespace,
+    service: serviceName,
+    suffix: one('1', '2'),
+    addressType: one('IPv4', 'IPv6'),
+    ports: fc.uniqueArray(fc.record({ name: one('one', 'two'), port: one(8080, 8081, 3306) }), {
+      selector: ({ name }) => name,
+      maxLength: 2,
+    }),
+    endpoints: fc.array(
+      fc.record(
+        {
+          address: one(...podIps, '192.168.0.1'),
+          isReady: fc.boolean(),
+          isServing: fc.boolean(),
+          isTerminating: fc.boolean(),
+          zone: one('z1', 'z2'),
+          nodeName: one('n1', 'n2'),
+        },
+        { requiredKeys: ['address', 'isReady', 'isServing', 'isTerminating'] },
+      ),
+      { maxLength: 4 },
+    ),
+  })
+  .map(({ namespace: own, service: name, suffix, ...rest }) => ({
+    kind: 'EndpointSlice',
+    key: sliceKey(own, `${name}-${suffix}`),
+    service: serviceKey(own, name),
+    ...rest,
+  }));
+
+const pod: fc.Arbitrary<Pod> = fc
+  .record({
+    namespace,
+    name: one(...podNames),
+    serviceAccount: one('sa', 'other'),
+    labels,
+    ips: fc.uniqueArray(one(...podIps), { maxLength: 2 }),
+    isInMesh: fc.boolean(),
+    isHostNetwork: fc.nat({ max: 9 }).map((value) => value === 0),
+    isTerminating: fc.boolean(),
+    isFinished: fc.nat({ max: 5 }).map((value) => value === 0),
+    creationTimestampMs: age,
+    uid: one('u1', 'u2'),
+  })
+  .map((fields) => ({
+    kind: 'Pod',
+    key: podKey(fields.namespace, fields.name),
+    ...fields,
+    containerPorts: [],
+  }));
+
+const caller: fc.Arbitrary<CallerRule> = fc
+  .record({
+    all: fc.array(
+      fc.oneof(
+        namespace.map((name) => ({ kind: 'namespace' as const, namespace: name })),
+        namespace.map((name) => ({
+          kind: 'serviceAccount' as const,
+          namespace: name,
+          name: 'sa',
+        })),
+        one('spiffe://cluster.local/ns/a/*', 'spiffe://cluster.local/ns/b/sa/sa').map(
+          (pattern) => ({ kind: 'spiffe' as const, pattern }),
+        ),
+        one('10.1.0.0/30', 'fd00::/64').map((cidr) => ({ kind: 'cidr' as const, cidr })),
+        labels.map((matchLabels) => ({ kind: 'namespaceSelector' as const, matchLabels })),
+      ),
+      { minLength: 1, maxLength: 2 },
+    ),
+    not: fc.constant([] as readonly CallerRule[]),
+  })
+  .chain((rule) =>
+    fc
+      .boolean()
+      .map((negates) => (negates ? { ...rule, not: [{ all: rule.all, not: [] }] } : rule)),
+  );
+
+const serviceTarget: fc.Arbitrary<PolicyTarget> = fc.record(
+  {
+    kind: fc.constant('Service' as const),
+    namespace,
+    name: serviceName,
+    sectionName: one('one', 'two'),
+  },
+  { requiredKeys: ['kind', 'namespace', 'name'] },
+);
+
+const target: fc.Arbitrary<PolicyTarget> = fc.oneof(
+  serviceTarget,
+  serviceTarget,
+  serviceTarget,
+  fc.record({ kind: fc.constant('Pod' as const), selector: labels }),
+  fc.record(
+    { kind: fc.constant('Namespace' as const), selector: labels },
+    { requiredKeys: ['kind'] },
+  ),
+  fc.constant({ kind: 'Mesh' as const }),
+);
+
+const reference = fc.record(
+  { namespace, name: serviceName, port: one(80, 81, 99) },
+  { requiredKeys: ['namespace', 'name'] },
+);
+
+const route: fc.Arbitrary<RouteRule> = fc
+  .record({
+    matches: fc.array(
+      fc.record(
+        {
+          path: fc.record({ type: one('Exact', 'PathPrefix'), value: one('/x', '/y') }),
+          headers: fc.constant([]),
+          queryParams: fc.constant([]),
+          from: fc.array(caller, { minLength: 1, maxLength: 2 }),
+        },
+        { requiredKeys: ['headers', 'queryParams'] },
+      ),
+      { maxLength: 2 },
+    ),
+    backends: fc.array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('service' as const), ref: reference, weight: fc.nat(3) }),
+        fc.record({ kind: fc.constant('subset' as const), labels, weight: fc.nat(3) }),
+      ),
+      { maxLength: 3 },
+    ),
+    mirror: fc.option(fc.record({ ref: reference, percent: fc.constant(5) })),
+  })
+  .map(({ mirror, ...rest }) => ({
+    name: 'rule-0',
+    ...rest,
+    ...(mirror === null ? {} : { mirror }),
+  }));
+
+const rule: fc.Arbitrary<AuthorizationRule> = fc.record({
+  name: one('one', 'two'),
+  from: fc.array(caller, { maxLength: 2 }),
+  to: fc.array(
+    fc.record({
+      ports: fc.subarray([8080, 3306]),
+      methods: fc.subarray(['GET']),
+      paths: fc.subarray(['/api/*']),
+    }),
+    { maxLength: 2 },
+  ),
+});
+
+const mode: fc.Arbitrary<MtlsMode> = one('Strict', 'Permissive', 'Disabled');
+
+const policy: fc.Arbitrary<PolicyForm> = fc
+  .record({
+    namespace,
+    name: one('x', 'y', 'z'),
+    creationTimestampMs: age,
+    hash: fc.nat().map(String),
+    targets: fc.array(target, { minLength: 1, maxLength: 2 }),
+    mode: one('Enforce', 'Enforce', 'Enforce', 'Enforce', 'Audit', 'Disabled'),
+    isRefused: fc.nat({ max: 12 }).map((value) => value === 0),
+    routes: fc.option(
+      fc
+        .array(route, { maxLength: 2 })
+        .map((list) => list.map((each, index) => ({ ...each, name: `rule-${String(index)}` }))),
+    ),
+    mtls: fc.option(
+      fc
+        .record({ mode, port: mode, isFloor: fc.boolean() }, { requiredKeys: ['isFloor'] })
+        .map(({ port, ...rest }) => ({
+          ...rest,
+          ports: new Map(port === undefined ? [] : [[8080, port] as const]),
+        })),
+    ),
+    authorization: fc.option(
+      fc.record(
+        {
+          default: one('Allow', 'Deny', 'Inherit'),
+          deny: fc.uniqueArray(rule, { maxLength: 1, selector: ({ name }) => name }),
+          allow: fc.uniqueArray(rule, { maxLength: 2, selector: ({ name }) => name }),
+        },
+        { requiredKeys: ['default', 'deny'] },
+      ),
+    ),
+    egressMode: fc.option(one('AllowAny' as const, 'KnownOnly' as const)),
+  })
+  .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...head }) => {
+    const key = policyKey(head.namespace, head.name);
+    if (isRefused) {
+      return { kind: 'RefusedPolicy', key, ...head, spokeOfMtls: true, spokeOfAuthorization: true };
+    }
+    return {
+      kind: 'TrafficPolicy',
+      key,
+      ...head,
+      mode: own,
+      ...(routes === null ? {} : { routes }),
+      ...(mtls === null ? {} : { mtls }),
+      ...(authorization === null ? {} : { authorization }),
+      ...(egressMode === null ? {} : { egressMode }),
+    };
+  });
+
+const clusterName = fc.oneof(
+  fc
+    .record({
+      wire: one('http', 'tcp'),
+      ip: one(...vips, ...podIps, '192.0.2.1'),
+      port: one(80, 81, 8080),
+    })
+    .map(({ wire, ip, port }) => `${wire}|${ip.includes(':') ? `[${ip}]` : ip}:${String(port)}`),
+  fc
+    .record({ namespace, name: serviceName, subset: one('', '|app=x') })
+    .map(({ namespace: own, name, subset }) => `http|${own}/${name}:80${subset}`),
+);
+
+const namespaceRow: fc.Arbitrary<Namespace> = fc.record({
+  kind: fc.constant('Namespace' as const),
+  name: namespace,
+  labels,
+});
+
+const nodeRow: fc.Arbitrary<Node> = fc.record(
+  { kind: fc.constant('Node' as const), name: one('n1', 'n2'), zone: one('z1', 'z3') },
+  { requiredKeys: ['kind', 'name'] },
+);
+
+/** One write. */
+interface Write {
+  readonly collection: keyof PipelineChanges;
+  readonly key: string;
+  readonly value: unknown;
+}
+
+function writes<V>(
+  collection: keyof PipelineChanges,
+  rows: fc.Arbitrary<V>,
+  keyOf: (row: V) => string,
+): fc.Arbitrary<Write> {
+  return fc
+    .tuple(rows, fc.nat({ max: 9 }))
+    .map(([row, fate]) => ({ collection, key: keyOf(row), value: fate === 0 ? undefined : row }));
+}
+
+const write: fc.Arbitrary<Write> = fc.oneof(
+  writes('services', service, ({ key }) => key),
+  writes('services', service, ({ key }) => key),
+  writes('slices', slice, ({ key }) => key),
+  writes('slices', slice, ({ key }) => key),
+  writes('pods', pod, ({ key }) => key),
+  writes('pods', pod, ({ key }) => key),
+  writes('policies', policy, ({ key }) => key),
+  writes('policies', policy, ({ key }) => key),
+  writes('policies', policy, ({ key }) => key),
+  writes('namespaces', namespaceRow, ({ name }) => name),
+  writes('nodes', nodeRow, ({ name }) => name),
+  clusterName.map((name): Write => ({ collection: 'demand', key: name, value: true })),
+  fc.tuple(namespace, clusterName).map(([own, name]): Write => ({
+    collection: 'namespaceDemand',
+    key: `${own}|${name}`,
+    value: true,
+  })),
+);
+
+/** Batches of writes, in order. */
+export const history: fc.Arbitrary<readonly PipelineChanges[]> = fc
+  .array(fc.array(write, { minLength: 4, maxLength: 16, size: 'max' }), {
+    minLength: 2,
+    maxLength: 8,
+    size: 'max',
+  })
+  .map((batches) => batches.map(toChanges));
+
+/** One batch that makes a mesh of many objects. */
+export const wholeMesh: fc.Arbitrary<PipelineChanges> = fc
+  .array(write, { minLength: 40, maxLength: 80, size: 'max' })
+  .map(toChanges);
+
+function toChanges(batch: readonly Write[]): PipelineChanges {
+  const changes: Record<string, Map<string, unknown>> = {};
+  for (const { collection, key, value } of batch) {
+    (changes[collection] ??= new Map()).set(key, value);
+  }
+  return changes;
+}
+
+/** What is left of a history, as one batch. */
+export function settle(batches: readonly PipelineChanges[]): PipelineChanges {
+  const settled: Record<string, Map<string, unknown>> = {};
+  for (const batch of batches) {
+    for (const [collection, rows] of Object.entries(batch) as [string, Map<string, unknown>][]) {
+      for (const [key, value] of rows) (settled[collection] ??= new Map()).set(key, value);
+    }
+  }
+  return settled;
+}

@@ -1,0 +1,61 @@
+/** Inbound sides that are spelled alike: most workloads of a mesh differ in their provenance only. */
+import { versionOf } from '../../envoy/index.js';
+import {
+  podScope,
+  type AuthorizationIr,
+  type InboundIr,
+  type InboundPortIr,
+  type Origin,
+  type Scope,
+} from '../../ir/index.js';
+
+/** A workload's inbound side, parted into what Envoy is told and where that comes from. */
+export interface ShapedInbound {
+  /** The workload's own scope. */
+  readonly pod: Scope;
+  /** The same for equal `ports`, and for no others. */
+  readonly shape: string;
+  /** Without provenance. */
+  readonly ports: readonly InboundPortIr[];
+  readonly origins: readonly Origin[];
+}
+
+/** Parts an inbound side. */
+export function toShapedInbound(ir: InboundIr): ShapedInbound {
+  const ports = ir.ports.map(withoutOrigins);
+  const bytes = new TextEncoder().encode(JSON.stringify(ports));
+  // Twice 64 bits: nobody can make a workload's ports pass for another's.
+  const shape = `${versionOf(bytes)}${versionOf(bytes.toReversed())}`;
+  const cut = ir.pod.indexOf('/');
+  const pod = podScope(ir.pod.slice(0, cut), ir.pod.slice(cut + 1));
+  return { pod, shape, ports, origins: originsOf(ir) };
+}
+
+function withoutOrigins(port: InboundPortIr): InboundPortIr {
+  const { http, tcp, shadow } = port;
+  return {
+    ...port,
+    http: strip(http),
+    tcp: strip(tcp),
+    ...(shadow === undefined
+      ? {}
+      : { shadow: { http: strip(shadow.http), tcp: strip(shadow.tcp) } }),
+    origins: [],
+  };
+}
+
+function strip({ deny, allow, otherwise }: AuthorizationIr): AuthorizationIr {
+  return {
+    deny: deny.map((rule) => ({ ...rule, origins: [] })),
+    allow: allow.map((rule) => ({ ...rule, origins: [] })),
+    otherwise: { ...otherwise, origins: [] },
+  };
+}
+
+function originsOf(ir: InboundIr): readonly Origin[] {
+  return ir.ports.flatMap(({ http, tcp, shadow, origins }) => {
+    const verdicts = [http, tcp, ...(shadow === undefined ? [] : [shadow.http, shadow.tcp])];
+    const rules = verdicts.flatMap(({ deny, allow, otherwise }) => [...deny, ...allow, otherwise]);
+    return [...origins, ...rules.flatMap((rule) => rule.origins)];
+  });
+}
