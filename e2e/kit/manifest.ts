@@ -1,0 +1,51 @@
+/** Writes Kubernetes objects as manifests; JSON is YAML. */
+
+/** The text of a file with these objects. */
+export function manifest(...objects: readonly object[]): string {
+  return objects.map((object) => `${JSON.stringify(object, null, 2)}\n`).join('---\n');
+}
+
+/** A TrafficPolicy. `key` is `namespace/name`. */
+export function trafficPolicy(key: string, spec: object): object {
+  const [namespace, name] = key.split('/');
+  return {
+    apiVersion: 'skerry.dev/v1alpha1',
+    kind: 'TrafficPolicy',
+    metadata: { name, namespace },
+    spec,
+  };
+}
+
+/** An address of an EndpointSlice with its conditions. */
+export interface EndpointEntry {
+  readonly ip: string;
+  readonly conditions?: {
+    readonly ready?: boolean;
+    readonly serving?: boolean;
+    readonly terminating?: boolean;
+  };
+}
+
+/** An EndpointSlice of the Service `namespace/name` with one port. */
+export function endpointSlice(options: {
+  readonly service: string;
+  readonly port: { readonly name: string; readonly port: number };
+  readonly endpoints: readonly EndpointEntry[];
+}): object {
+  const [namespace, name = ''] = options.service.split('/');
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: `${name}-1`,
+      namespace,
+      labels: { 'kubernetes.io/service-name': name },
+    },
+    addressType: 'IPv4',
+    ports: [{ ...options.port, protocol: 'TCP' }],
+    endpoints: options.endpoints.map(({ ip, conditions = { ready: true } }) => ({
+      addresses: [ip],
+      conditions,
+    })),
+  };
+}

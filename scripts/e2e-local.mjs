@@ -1,0 +1,69 @@
+// Runs the suites that prove claims by real traffic; an argument names the suites to run: `nack`, `routes services`.
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { argv, env, execPath, exit, stderr } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { setup } from './setup.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const apps = join(root, 'e2e', 'apps');
+
+/** The suites' own programs go beside the demo's, where pods find them. */
+async function buildApps() {
+  const { build } = await import('esbuild');
+  const programs = readdirSync(apps).filter((name) =>
+    /^(probe-(server|grpc-server|client)|ads-client)\.ts$/.test(name),
+  );
+  await build({
+    entryPoints: Object.fromEntries(
+      programs.map((name) => [basename(name, '.ts'), join(apps, name)]),
+    ),
+    outdir: join(root, 'dist', 'apps'),
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    packages: 'external',
+    sourcemap: true,
+    logLevel: 'warning',
+  });
+}
+
+async function prepare() {
+  try {
+    const { envoy } = await setup({ needs: ['envoy', 'network'] });
+    const { build, isBuildStale } = await import('./build.mjs');
+    if (isBuildStale()) await build();
+    await buildApps();
+    return envoy;
+  } catch (error) {
+    stderr.write(`e2e: ${error instanceof Error ? error.message : String(error)}\n`);
+    return exit(2);
+  }
+}
+
+const envoy = await prepare();
+const child = spawn(
+  execPath,
+  [
+    '--experimental-vm-modules',
+    '--no-warnings=ExperimentalWarning',
+    join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+    '--config',
+    join(root, 'e2e', 'jest.config.js'),
+    // A mesh that did not come down must not keep the run alive.
+    '--forceExit',
+    ...argv.slice(2).map((name) => (name.startsWith('-') ? name : `suites/${name}`)),
+  ],
+  {
+    stdio: 'inherit',
+    cwd: root,
+    // The network tools lie in root's folders, which PATH leaves out on some machines.
+    env: { ...env, SKERRY_ENVOY: envoy, PATH: `${env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` },
+  },
+);
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => child.kill('SIGTERM'));
+child.on('exit', (status) => exit(status ?? 1));
