@@ -29,26 +29,30 @@ export function spellInbound(
   ir: InboundIr,
   settings: SpellSettings,
 ): { listener: Listener; routes: RouteConfiguration[] } {
+  // A chain for such a port would be nearer than its guard.
+  const ports = ir.ports.filter(({ port }) => port === undefined || !ownPorts.includes(port));
   const listener: Listener = {
     name: 'inbound',
     address: spellAnyAddress(inboundPort),
     traffic_direction: 'INBOUND',
-    listener_filters: [spellOriginalDst(), ...spellInspectors(ir.ports)],
+    listener_filters: [spellOriginalDst(), ...spellInspectors(ports)],
     listener_filters_timeout: '5s',
     continue_on_listener_filters_timeout: true,
     access_log: spellListenerAccessLog('inbound', settings),
     filter_chains: [
       ...spellLoopGuards(settings),
-      ...ir.ports.flatMap((port) => spellInboundChains(port, settings)),
+      ...ports.flatMap((port) => spellInboundChains(port, settings)),
     ],
   };
-  const routes = ir.ports.filter((port) => port.protocol !== 'tcp').map(spellInboundRoutes);
+  const routes = ports.filter((port) => port.protocol !== 'tcp').map(spellInboundRoutes);
   return { listener, routes };
 }
 
+const ownPorts = [outboundPort, inboundPort, readinessPort, metricsPort];
+
 /** The sidecar's own ports are no destination: they would loop, or serve the caller Envoy itself. */
 function spellLoopGuards(settings: SpellSettings): FilterChain[] {
-  return [outboundPort, inboundPort, readinessPort, metricsPort].map((port) => ({
+  return ownPorts.map((port) => ({
     name: `refused/${String(port)}`,
     filter_chain_match: { destination_port: port },
     filters: [spellRefusal('inbound', settings)],

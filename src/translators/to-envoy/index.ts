@@ -1,4 +1,4 @@
-/** IR spelled as Envoy messages; spelling decides nothing. */
+/** The former place of `spell.ts`: IR spelled as Envoy messages; spelling decides nothing. */
 export { spellCluster, spellFixedClusters } from './cluster.js';
 export { spellEndpoints } from './endpoints.js';
 export { spellInbound } from './inbound.js';

@@ -78,6 +78,8 @@ function spellChains(
   ];
   if (isBounded) chains.push({ name: 'tcp', filter_chain_match: mesh, filters: tcp });
   for (const { port, ips } of ir.httpOnOpaquePorts) {
+    // Without prefixes the chain would take every address.
+    if (ips.length === 0) continue;
     chains.push({
       name: `http/${String(port)}`,
       filter_chain_match: { destination_port: port, prefix_ranges: ips.map(spellCidr) },

@@ -32,9 +32,11 @@ export interface RealEnvoy {
   stop(): Promise<void>;
 }
 
-/** The binary, or undefined where none was given. */
-export function findEnvoy(): string | undefined {
-  return process.env['SKERRY_ENVOY'];
+/** The binary that the test runner found; throws where there is none. */
+export function envoyBinary(): string {
+  const binary = process.env['SKERRY_ENVOY'];
+  if (binary === undefined) throw new Error('no envoy: run npm run setup, or set SKERRY_ENVOY');
+  return binary;
 }
 
 const typeUrls = {
@@ -108,7 +110,7 @@ export async function startEnvoy(
         '--file-flush-interval-msec',
         '50',
         '-l',
-        process.env['SKT_LOG'] ?? 'warning',
+        'warning',
       ],
     ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
@@ -123,7 +125,11 @@ export async function startEnvoy(
     errors,
   );
   const counter = async (name: string): Promise<number> =>
-    Number(/: (\d+)/.exec(await fetchText(admin, `/stats?filter=^${name}$`))?.[1] ?? 0);
+    Number(
+      /: (\d+)/.exec(
+        await fetchText(admin, `/stats?filter=${encodeURIComponent(`^${name}$`)}`),
+      )?.[1] ?? 0,
+    );
   const push = async (write: () => void, stat: string): Promise<void> => {
     const before = await counter(stat);
     write();
