@@ -72,7 +72,10 @@ export function* toCalledHosts(
     const common = { ip, port, service: service.key, servicePort, others };
     const policy = deciding(policies, service.namespace, service, address.portName);
     if (policy !== undefined) {
-      yield [scopedKey(meshScope, text), { ...common, scope: meshScope, policy }];
+      // An address that others have is routed for one's own callers and never for theirs.
+      const mine = address.isOwn ? {} : { consumer: service.namespace };
+      const scope = address.isOwn ? meshScope : namespaceScope(service.namespace);
+      yield [scopedKey(scope, text), { ...common, scope, policy, ...mine }];
     }
     for (const entry of decided) {
       const scope = namespaceScope(entry.consumer);
@@ -112,6 +115,8 @@ interface CalledAddress {
   readonly port: number;
   readonly portName: string;
   readonly servicePort: number;
+  /** Nobody but the Service's namespace can have it. */
+  readonly isOwn: boolean;
 }
 
 /** What callers of a Service really call, on ports that may carry HTTP. */
@@ -126,7 +131,7 @@ function* addressesOf(service: Service, read: Read, tables: PolicyTables): Itera
     if (read.get(tables.vips, ip) !== service.key) continue;
     for (const { name, port, protocol, transport } of service.ports) {
       if (transport !== 'TCP' || !mayCarryHttp(protocol)) continue;
-      yield { ip, port, portName: name, servicePort: port };
+      yield { ip, port, portName: name, servicePort: port, isOwn: true };
     }
   }
 }

@@ -1,14 +1,15 @@
 /** The endpoints of one Service, port by port: who is there, in which state and with which identity. */
 import type { Read } from '../../graph/index.js';
 import { formatAddress } from '../../ir/index.js';
-import type {
-  EndpointSlice,
-  PodKey,
-  PortProtocol,
-  Service,
-  ServiceKey,
-  SliceEndpoint,
-  SpiffeId,
+import {
+  namespaceOf,
+  type EndpointSlice,
+  type PodKey,
+  type PortProtocol,
+  type Service,
+  type ServiceKey,
+  type SliceEndpoint,
+  type SpiffeId,
 } from '../../model/index.js';
 import type { WorkloadTables } from './tables.js';
 
@@ -67,6 +68,8 @@ export interface HeadlessAddress {
   readonly ip: string;
   /** The port at the endpoint. */
   readonly port: number;
+  /** It is a pod of the Service's own namespace. */
+  readonly isOwn: boolean;
 }
 
 /** Collects a Service's endpoints; undefined for ExternalName. */
@@ -159,11 +162,20 @@ export function identitiesOf(endpoints: readonly GroupEndpoint[]): readonly Spif
   return [...new Set(ids)].sort();
 }
 
-/** One row per container port that the Service leads to. */
+/**
+ * Whether the endpoint is a pod of the Service's own namespace. EndpointSlices may list any address:
+ * what a Service says of a port is binding for nobody else's pods.
+ */
+export function isOwnPod(service: ServiceKey, { pod }: Pick<GroupEndpoint, 'pod'>): boolean {
+  return pod !== undefined && namespaceOf(pod) === namespaceOf(service);
+}
+
+/** One row per container port of its own namespace's pods that the Service leads to. */
 export function* toServedPorts(group: EndpointGroup): Iterable<readonly [string, ServedPort]> {
   for (const { name, protocol, endpoints } of group.ports) {
-    for (const { pod, port } of endpoints) {
-      if (pod === undefined) continue;
+    for (const endpoint of endpoints) {
+      const { pod, port } = endpoint;
+      if (pod === undefined || !isOwnPod(group.service, endpoint)) continue;
       const key = `${pod} ${group.service} ${name} ${String(port)}`;
       yield [key, { pod, service: group.service, portName: name, port, protocol }];
     }
@@ -185,9 +197,12 @@ export function* toHeadlessAddresses(
 ): Iterable<readonly [string, HeadlessAddress]> {
   if (!group.isHeadless) return;
   for (const { name, port: servicePort, protocol, endpoints } of group.ports) {
-    for (const { ip, port } of endpoints) {
+    for (const endpoint of endpoints) {
+      const { ip, port } = endpoint;
       const key = `${formatAddress(ip, port)} ${group.service} ${name}`;
-      yield [key, { service: group.service, portName: name, servicePort, protocol, ip, port }];
+      const isOwn = isOwnPod(group.service, endpoint);
+      const common = { service: group.service, portName: name, servicePort, protocol };
+      yield [key, { ...common, ip, port, isOwn }];
     }
   }
 }

@@ -9,7 +9,7 @@ import {
 } from '../policies/egress/feature.js';
 import { namespaceRank, namespaceTargetKeys } from './attach.js';
 import { mayCarryHttp } from './called-host.js';
-import type { EndpointGroup } from './endpoint-group.js';
+import { isOwnPod, type EndpointGroup } from './endpoint-group.js';
 import type { Finding } from './finding.js';
 import { matchesNamespace } from './labels.js';
 import type { EgressTables, PolicyTables, ProtocolTables } from './tables.js';
@@ -45,7 +45,9 @@ function calledPorts(
     if (typeof port.targetPort !== 'string') numbers.add(port.targetPort ?? port.port);
     return [...numbers].map((number) => ({
       port: number,
-      ips: endpoints.filter((endpoint) => endpoint.port === number).map(({ ip }) => ip),
+      ips: endpoints
+        .filter((endpoint) => endpoint.port === number && isOwnPod(service.key, endpoint))
+        .map(({ ip }) => ip),
     }));
   });
 }
