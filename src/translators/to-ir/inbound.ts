@@ -173,7 +173,7 @@ function decidePort(
 }
 
 function isSame(a: AuthorizationDecision, b: AuthorizationDecision): boolean {
-  return JSON.stringify([a.http, a.tcp]) === JSON.stringify([b.http, b.tcp]);
+  return a === b || JSON.stringify([a.http, a.tcp]) === JSON.stringify([b.http, b.tcp]);
 }
 
 /** Wider targets than a workload are never without HTTP: ports that carry none are left out there. */
