@@ -30,13 +30,13 @@ export default tseslint.config(
   },
   { files: ['**/*.test.ts'], rules: { 'max-lines': ['error', { max: 600 }] } },
   {
-    files: ['**/*.mjs', '*.config.js'],
+    files: ['**/*.mjs', '**/*.config.js'],
     ...tseslint.configs.disableTypeChecked,
   },
   {
     // JavaScript cannot state its types.
-    files: ['**/*.mjs', '*.config.js'],
+    files: ['**/*.mjs', '**/*.config.js'],
     rules: { '@typescript-eslint/explicit-module-boundary-types': 'off' },
   },
-  { files: ['*.config.js'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: ['**/*.config.js'], rules: { 'no-restricted-syntax': 'off' } },
 );

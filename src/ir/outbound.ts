@@ -1,5 +1,11 @@
 /** What a sidecar does with calls that its app makes: virtual hosts, clusters, endpoints, the outbound listener. */
-import type { HeaderChanges, PathChange, RetryCondition, SpiffeId, TextMatch } from '../model/index.js';
+import type {
+  HeaderChanges,
+  PathChange,
+  RetryCondition,
+  SpiffeId,
+  TextMatch,
+} from '../model/index.js';
 import type { Wire } from './name.js';
 import type { Origin } from './origin.js';
 

@@ -80,11 +80,13 @@ export const diagnosticCodes = {
   },
   Rejected: {
     cause: 'a sidecar refused the configuration made from this object',
-    remedy: 'read Envoy’s message and change the field it speaks of; the last good form stays in force',
+    remedy:
+      'read Envoy’s message and change the field it speaks of; the last good form stays in force',
   },
   FailedClosed: {
     cause: 'the object is refused and no good form of it is known',
-    remedy: 'mend it; until then its targets admit nobody where it spoke of authorization, and are Strict where it spoke of mtls',
+    remedy:
+      'mend it; until then its targets admit nobody where it spoke of authorization, and are Strict where it spoke of mtls',
   },
 } as const satisfies Readonly<Record<string, { readonly cause: string; readonly remedy: string }>>;
 

@@ -13,12 +13,7 @@ export {
   type PolicyKey,
   type SpiffeId,
 } from './ids.js';
-export {
-  formatRef,
-  type Diagnostic,
-  type ObjectRef,
-  type SourcePosition,
-} from './diagnostic.js';
+export { formatRef, type Diagnostic, type ObjectRef, type SourcePosition } from './diagnostic.js';
 export { diagnosticCodes, type DiagnosticCode } from './diagnostic-codes.js';
 export type {
   ContainerPort,
