@@ -54,12 +54,16 @@ export async function checkExpectations(
   progress.step('listening on the wire');
   const tap = await tapWire(mesh);
   const results: ExpectationResult[] = [];
-  for (const expectation of [ready, ...expectations, tap.expectation]) {
-    interrupted.throwIfAborted();
-    progress.step(expectation.name);
-    const result = await check(expectation, context);
-    results.push(result);
-    if (!result.ok) progress.note(`✗ ${result.name}: ${result.detail}`);
+  try {
+    for (const expectation of [ready, ...expectations, tap.expectation]) {
+      interrupted.throwIfAborted();
+      progress.step(expectation.name);
+      const result = await check(expectation, context);
+      results.push(result);
+      if (!result.ok) progress.note(`✗ ${result.name}: ${result.detail}`);
+    }
+  } finally {
+    await tap.stop();
   }
   return { ok: results.every(({ ok }) => ok), expectations: results, calls };
 }

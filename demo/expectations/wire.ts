@@ -9,7 +9,7 @@ const watched = ['b/reviews-v1', 'c/ledger'] as const;
 export interface WireTap {
   /** The expectation about what was captured; its check ends the captures. */
   readonly expectation: Expectation;
-  /** Ends the captures, for a demo that is given up. */
+  /** Ends the captures, also after the check or without it. */
   stop(): Promise<void>;
 }
 

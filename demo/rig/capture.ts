@@ -3,12 +3,12 @@ import { readFile } from 'node:fs/promises';
 import { inNamespace } from './container.js';
 import type { NetworkNamespace } from './network.js';
 import { readFlows, type Flow } from './pcap.js';
-import { diesWithParent, startProcess } from './process.js';
+import { diesWithParent, startProcess, type RunningProcess } from './process.js';
 import { waitFor } from './wait.js';
 
 /** A capture under way. */
 export interface Capture {
-  /** Ends it and reads what it saw. */
+  /** Ends it and reads what it saw; again: the same. */
   stop(): Promise<readonly Flow[]>;
 }
 
@@ -33,11 +33,17 @@ export async function startCapture(options: {
     if (!tcpdump.isRunning()) throw new Error(await readFile(`${file}.log`, 'utf8'));
     return (await readFile(`${file}.log`, 'utf8')).includes('listening on') ? true : undefined;
   });
+  let flows: Promise<readonly Flow[]> | undefined;
   return {
-    stop: async () => {
-      tcpdump.signal('SIGINT');
-      await tcpdump.ended;
-      return readFlows(await readFile(`${file}.pcap`));
+    stop: () => {
+      flows ??= finish(tcpdump, `${file}.pcap`);
+      return flows;
     },
   };
+}
+
+async function finish(tcpdump: RunningProcess, file: string): Promise<readonly Flow[]> {
+  tcpdump.signal('SIGINT');
+  await tcpdump.ended;
+  return readFlows(await readFile(file));
 }
