@@ -308,7 +308,10 @@ export function createStreamState(options: {
     isWaiting: () =>
       waves.isActive() ||
       [...types.values()].some(
-        ({ inFlight, pending }) => inFlight !== undefined || oldestGeneration(pending) < Infinity,
+        ({ inFlight, pending }) =>
+          inFlight !== undefined ||
+          pending.removals.size > 0 ||
+          oldestGeneration(pending) < Infinity,
       ),
     end: () => {
       view.close();

@@ -38,6 +38,7 @@ export function createWaves(options: {
   let use: readonly TypeState[] = [];
   let wave: Wave | undefined;
   let completed = 0;
+  const openedAtMs = options.now();
 
   const hasWork = (): boolean =>
     use.some(
@@ -94,6 +95,8 @@ export function createWaves(options: {
       }
     },
     mayRemove: (generation) => {
+      // A client that reconnects may not have said yet what else it holds, and what that refers to.
+      if (!isOver(openedAtMs)) return false;
       // Where a new form was refused the client still uses the old one, and what that refers to.
       const isStale = use.some(({ parked, held }) =>
         [...parked.keys()].some((name) => held.get(name)?.version !== undefined),
