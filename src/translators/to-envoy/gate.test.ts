@@ -17,6 +17,7 @@ function gateOf(authorization: AuthorizationIr, transport: 'mesh' | 'plain' = 'm
 }
 
 const isA = `connection.uri_san_peer_certificate in ['${idOf('a')}']`;
+const startsWith = `connection.uri_san_peer_certificate.startsWith('spiffe://d/')`;
 const allowA = onlyAllow(rule('n/p/a', { from: [caller('a')] }));
 const name = (text: string): string => quoteCel(`[${text}]`);
 
@@ -29,6 +30,18 @@ describe('the gate before TCP apps', () => {
       gate: [
         `%CEL(!(${isA}) ? '${nowhere}' : '')%`,
         `%CEL(!(${isA}) ? ${name('shop/p/allow')} : '')%`,
+      ],
+    },
+    {
+      fact: 'prefixes are compared one by one',
+      authorization: onlyAllow(
+        rule('n/p/a', {
+          from: [{ all: [[{ kind: 'identity', match: 'prefix', value: 'spiffe://d/' }]], not: [] }],
+        }),
+      ),
+      gate: [
+        `%CEL(!(${startsWith}) ? '${nowhere}' : '')%`,
+        `%CEL(!(${startsWith}) ? ${name('shop/p/allow')} : '')%`,
       ],
     },
     {
@@ -85,8 +98,16 @@ describe('the gate before TCP apps', () => {
     );
   });
 
+  test('rules nested too deep for the parser are left to RBAC', () => {
+    let one = caller('a');
+    for (let depth = 0; depth < 5; depth += 1) one = { all: caller('b').all, not: [one] };
+    expect(gateOf(onlyAllow(rule('n/p/a', { from: [one] })))).toBeDefined();
+    for (let depth = 0; depth < 20; depth += 1) one = { all: caller('b').all, not: [one] };
+    expect(gateOf(onlyAllow(rule('n/p/a', { from: [one] })))).toBeUndefined();
+  });
+
   test('a list too long for the parser is left to RBAC', () => {
-    const many = Array.from({ length: 2000 }, (_, index) => caller(`account-${String(index)}`));
+    const many = Array.from({ length: 3000 }, (_, index) => caller(`account-${String(index)}`));
     expect(gateOf(onlyAllow(rule('n/p/a', { from: many })))).toBeUndefined();
   });
 });
