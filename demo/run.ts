@@ -1,6 +1,7 @@
 /** Runs the demo: brings the mesh up, checks every expectation, and gathers what was seen. */
 import { randomBytes } from 'node:crypto';
 import { recordOf, type CallRecord } from './call-record.js';
+import { allOf } from './expectation.js';
 import type { DemoContext, Expectation, ExpectationResult } from './expectation.js';
 import { expectations, externalIp, externalPort, tapWire } from './expectations/index.js';
 import type { DemoOptions } from './options.js';
@@ -55,7 +56,7 @@ export async function checkExpectations(
   const tap = await tapWire(mesh);
   const results: ExpectationResult[] = [];
   try {
-    for (const expectation of [ready, ...expectations, tap.expectation]) {
+    for (const expectation of [ready, ...expectations, accepted, tap.expectation]) {
       interrupted.throwIfAborted();
       progress.step(expectation.name);
       const result = await check(expectation, context);
@@ -74,6 +75,25 @@ const ready: Expectation = {
     const meshed = mesh.pods().filter(({ sidecar }) => sidecar !== undefined);
     await mesh.untilReady(meshed.map(({ key }) => key));
     return { ok: meshed.length > 0, detail: meshed.map(({ key }) => key).join(', ') };
+  },
+};
+
+const accepted: Expectation = {
+  name: 'every sidecar has accepted everything that it was sent',
+  check: async ({ mesh }) => {
+    const controlPlane = mesh.controlPlane();
+    const { adminSocket } = controlPlane;
+    const { code, stdout, stderr } = await controlPlane.skerry([
+      'proxies',
+      '--admin-socket',
+      adminSocket,
+    ]);
+    const meshed = mesh.pods().filter(({ sidecar }) => sidecar !== undefined);
+    const isListed = meshed.every(({ key }) => stdout.includes(`${key} `));
+    return allOf([
+      [`skerry proxies lists ${meshed.length} sidecars`, isListed],
+      [code === 0 ? 'none has refused anything' : `${stdout}${stderr}`, code === 0],
+    ]);
   },
 };
 

@@ -28,6 +28,7 @@ export function hints(mesh: Mesh, scripts: string): string {
 
   edit what it runs from, and watch it change:
     ${mesh.directory}/50-policies.yaml      e.g. let a call c, or move the canary to 50/50
+    ${skerry} validate -f ${mesh.directory}      says what is wrong with an edit
   call as a pod does:
     ${scripts}/a-frontend curl -s http://reviews.b/
     ${scripts}/a-frontend curl -si http://ratings.c:8080/
