@@ -25,6 +25,10 @@ export interface TypeSnapshot {
   readonly nackCount: number;
   readonly generationSent: number;
   readonly generationAcked: number;
+  /** When the last response was sent, in milliseconds since the epoch; absent before the first. */
+  readonly lastSentAtMs?: number;
+  /** When the last ACK came; absent before the first. */
+  readonly lastAckAtMs?: number;
   /** When the response that waits for an answer was sent, in milliseconds since the epoch. */
   readonly pendingSinceMs?: number;
   readonly rejected: readonly RejectedView[];
@@ -72,6 +76,8 @@ function inspectType(type: TypeState, nowMs: number): TypeSnapshot {
     nackCount: type.acked.nacks,
     generationSent: type.sent.generation,
     generationAcked: type.acked.generation,
+    ...(type.sent.atMs === undefined ? {} : { lastSentAtMs: type.sent.atMs }),
+    ...(type.acked.atMs === undefined ? {} : { lastAckAtMs: type.acked.atMs }),
     ...(type.inFlight === undefined
       ? {}
       : { pendingSinceMs: Math.min(type.inFlight.sentAtMs, nowMs) }),

@@ -174,6 +174,7 @@ export function createStreamState(options: {
     if (isLate) type.lost = undefined;
     else type.inFlight = undefined;
     if (refusal === undefined) {
+      type.acked.atMs = options.now();
       // What was sent after a late one may be newer than what it brought.
       if (!isLate) events.onAck(typeUrl, accept(type, flight));
       return;
@@ -225,9 +226,10 @@ export function createStreamState(options: {
     type.sent.bodies += bodyCount;
     type.sent.bytes += bytes.length;
     type.sent.generation = generation;
+    type.sent.atMs = options.now();
     let oldest = Infinity;
     for (const { todo } of items.values()) oldest = Math.min(oldest, todo.generation);
-    type.inFlight = { nonce, items, sentAtMs: options.now(), generation, oldest };
+    type.inFlight = { nonce, items, sentAtMs: type.sent.atMs, generation, oldest };
     reassert(typeUrl, items);
     out.push({ typeUrl, nonce, bytes, bodyCount });
     return true;

@@ -59,8 +59,16 @@ export interface TypeState {
   nonce: string;
   /** The client waits for a first answer, even one without resources. */
   owesAnswer: boolean;
-  readonly sent: { responses: number; bodies: number; bytes: number; generation: number };
-  readonly acked: { count: number; nacks: number; generation: number };
+  /** `atMs`: when the last response was sent, in milliseconds since the epoch. */
+  readonly sent: {
+    responses: number;
+    bodies: number;
+    bytes: number;
+    generation: number;
+    atMs?: number;
+  };
+  /** `atMs`: when the last ACK came. */
+  readonly acked: { count: number; nacks: number; generation: number; atMs?: number };
 }
 
 /** A type that nobody has asked for yet. */
