@@ -172,18 +172,18 @@ function diagnose(claims: readonly Claim[], row: Row | undefined): readonly Diag
       object: winner.object.ref,
       message: 'the object is refused and no good form of it is known, so its targets are closed',
       remedy: diagnosticCodes.FailedClosed.remedy,
-      position: winner.object.position(),
+      position: winner.object.position,
     });
   }
   for (const { object } of others) {
-    const first = winner.object.position();
+    const first = winner.object.position;
     list.push({
       code: 'DuplicateObject',
       severity: 'error',
       object: object.ref,
       message: `the same object stands in ${first.file}, line ${first.line}, which is in force`,
       remedy: diagnosticCodes.DuplicateObject.remedy,
-      position: object.position(),
+      position: object.position,
     });
   }
   return list;

@@ -1,16 +1,6 @@
-/** Finds the line and column of a field in the text it came from. */
-import {
-  isAlias,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Document,
-  type Node,
-} from 'yaml';
+/** Finds the line and column of a field in the YAML it came from. */
+import { isAlias, isMap, isNode, isScalar, isSeq, type Document, type LineCounter } from 'yaml';
 import type { FieldPath } from '../parse/field-path.js';
-import { composeYaml } from './read-yaml.js';
 
 /** Lines and columns from 1, within the text. */
 export interface TextPlace {
@@ -18,30 +8,31 @@ export interface TextPlace {
   readonly column: number;
 }
 
-/**
- * A function from paths to places in `text`. What is not there is placed at the nearest parent that
- * is; everything is at the beginning when the text is not YAML within bounds.
- */
-export function createLocator(text: string): (document: number, path: FieldPath) => TextPlace {
-  const counter = new LineCounter();
-  const composed = composeYaml(text, counter);
-  const documents = Array.isArray(composed) ? composed.filter(hasValue) : [];
-  return (index, path) => {
-    const document = documents[index];
-    const offset = document === undefined ? 0 : offsetOf(document, path);
-    const { line, col } = counter.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
+/** The place of an offset. */
+export function placeOf(counter: LineCounter, offset: number): TextPlace {
+  const { line, col } = counter.linePos(offset);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
 }
 
-/** Documents without a value are passed over by the reader, too. */
-function hasValue({ contents }: Document): boolean {
+/** Whether a document holds more than comments. */
+export function hasValue({ contents }: Document): boolean {
   return contents !== null && !(isScalar(contents) && contents.value === null);
+}
+
+/** A function from paths to places; what is not there is placed at the nearest parent that is. */
+export function createLocator(
+  documents: readonly Document[],
+  counter: LineCounter,
+): (document: number, path: FieldPath) => TextPlace {
+  return (index, path) => {
+    const document = documents[index];
+    return placeOf(counter, document === undefined ? 0 : offsetOf(document, path));
+  };
 }
 
 function offsetOf(document: Document, path: FieldPath): number {
   let node: unknown = document.contents;
-  let offset = isNode(node) ? startOf(node) : 0;
+  let offset = startOf(node);
   for (const part of path) {
     const target: unknown = isAlias(node) ? node.resolve(document) : node;
     const step = stepInto(target, part);
@@ -59,12 +50,9 @@ interface Step {
 
 function stepInto(node: unknown, part: string | number): Step | undefined {
   if (isMap(node)) {
-    const pair = node.items.find(
-      ({ key }) => String(isScalar(key) ? key.value : key) === String(part),
-    );
-    if (pair === undefined) return undefined;
-    const at = isNode(pair.key) ? startOf(pair.key) : 0;
-    return { offset: at, value: pair.value };
+    const name = String(part);
+    const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === name);
+    return pair && { offset: startOf(pair.key), value: pair.value };
   }
   if (isSeq(node) && typeof part === 'number') {
     const item = node.items[part];
@@ -73,6 +61,6 @@ function stepInto(node: unknown, part: string | number): Step | undefined {
   return undefined;
 }
 
-function startOf(node: Node): number {
-  return node.range?.[0] ?? 0;
+function startOf(node: unknown): number {
+  return isNode(node) ? (node.range?.[0] ?? 0) : 0;
 }

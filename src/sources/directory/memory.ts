@@ -45,7 +45,7 @@ export async function loadMemory(store: LastGoodStore, options: PolicyOptions): 
       const object = recallObject(objectKey);
       if (object?.outcome.kind !== 'good') return undefined;
       const { manifest, outcome } = object;
-      return { file: object.position().file, manifest, row: outcome.row };
+      return { file: object.position.file, manifest, row: outcome.row };
     },
     recallFile: (file) =>
       (byFile.get(file) ?? []).flatMap((objectKey) => recallObject(objectKey) ?? []),
@@ -83,10 +83,6 @@ function readObject(
   if (objectKeyOf(parsed.ref) !== objectKey) return undefined;
   const file = fileOf(entry);
   const { collection, key, ref, outcome } = parsed;
-  const position = (): { file: string; line: number; column: number } => ({
-    file,
-    line: 1,
-    column: 1,
-  });
+  const position = { file, line: 1, column: 1 };
   return { objectKey, collection, key, ref, manifest, outcome, diagnostics: [], position };
 }

@@ -9,8 +9,7 @@ import { isMap, ownField } from '../parse/cursor.js';
 import { parseFieldPath, type FieldPath } from '../parse/field-path.js';
 import { parseObject, type CollectionName, type Outcome } from '../parse/objects.js';
 import type { PolicyOptions } from '../parse/traffic-policy.js';
-import { createLocator } from './locate.js';
-import { readJson, readYaml, type TextProblem, type YamlReading } from './read-yaml.js';
+import { readJson, readYaml, type TextProblem, type TextReading } from './read-yaml.js';
 import { splitDocuments } from './split-documents.js';
 
 /** One of our objects, as it stands in a file. */
@@ -24,8 +23,8 @@ export interface ReadObject {
   readonly outcome: Outcome;
   /** With positions. */
   readonly diagnostics: readonly Diagnostic[];
-  /** Where it begins; found when asked, since few are. */
-  readonly position: () => SourcePosition;
+  /** Where it begins. */
+  readonly position: SourcePosition;
 }
 
 /** What a file says. */
@@ -50,6 +49,9 @@ export const fileLimits = {
   /** JSON files above this are read without lines and columns, a hundred times faster. */
   maxLocatedJsonCharacters: 64 * 1024,
 } as const;
+
+/** How many objects of a list are read between pauses. */
+const objectsPerStep = 50;
 
 /** Names an object among all kinds. */
 export function objectKeyOf(ref: ObjectRef): string {
@@ -77,7 +79,7 @@ export function* readManifests(
   const readings: FileReading[] = [];
   for (const document of documents) {
     const known = options.former?.get(document.text) ?? cache.get(document.text);
-    const reading = known ?? readDocument(document.text, file, options);
+    const reading = known ?? (yield* readDocument(document.text, file, options));
     cache.set(document.text, reading);
     readings.push(shiftLines(reading, document.line));
     if (known === undefined) yield;
@@ -117,25 +119,30 @@ function toProblemDiagnostic(problem: TextProblem, file: string): Diagnostic {
   };
 }
 
-function readDocument(text: string, file: string, options: PolicyOptions): CachedReading {
+function* readDocument(
+  text: string,
+  file: string,
+  options: PolicyOptions,
+): Generator<undefined, CachedReading> {
   const isLargeJson = file.endsWith('.json') && text.length > fileLimits.maxLocatedJsonCharacters;
-  const yaml: YamlReading = isLargeJson ? readJson(text) : readYaml(text);
-  if (yaml.kind === 'broken') {
-    const diagnostics = yaml.problems.map((problem) => toProblemDiagnostic(problem, file));
+  const found: TextReading = isLargeJson ? readJson(text) : yield* readYaml(text);
+  if (found.kind === 'broken') {
+    const diagnostics = found.problems.map((problem) => toProblemDiagnostic(problem, file));
     return { isBroken: true, objects: [], diagnostics };
   }
-  const locate = createLazyLocator(text, file, isLargeJson);
   const objects: ReadObject[] = [];
   const others: Diagnostic[] = [];
-  for (const [index, value] of yaml.values.entries()) {
+  for (const [index, value] of found.values.entries()) {
     for (const item of unrollList(value)) {
+      const locate = (field = ''): SourcePosition => ({
+        file,
+        ...found.locate(index, [...item.path, ...parseFieldPath(field)]),
+      });
       const parsed = parseObject(item.value, options);
       if (parsed.kind === 'foreign') continue;
-      const position = (field = ''): SourcePosition =>
-        locate(index, [...item.path, ...parseFieldPath(field)]);
       const diagnostics = parsed.diagnostics.map((each) => ({
         ...each,
-        position: position(each.field),
+        position: locate(each.field),
       }));
       if (parsed.kind === 'unknown') {
         others.push(...diagnostics);
@@ -143,25 +150,12 @@ function readDocument(text: string, file: string, options: PolicyOptions): Cache
       }
       const { collection, key, ref, outcome } = parsed;
       const objectKey = objectKeyOf(ref);
-      const manifest = item.value;
-      objects.push({ objectKey, collection, key, ref, manifest, outcome, diagnostics, position });
+      const rest = { manifest: item.value, outcome, diagnostics, position: locate() };
+      objects.push({ objectKey, collection, key, ref, ...rest });
+      if (objects.length % objectsPerStep === 0) yield;
     }
   }
   return { isBroken: false, objects, diagnostics: others };
-}
-
-/** Finds places in a text; the text is composed again at the first question only. */
-function createLazyLocator(
-  text: string,
-  file: string,
-  isUnlocated: boolean,
-): (document: number, path: FieldPath) => SourcePosition {
-  let locator: ReturnType<typeof createLocator> | undefined;
-  return (document, path) => {
-    if (isUnlocated) return { file, line: 1, column: 1 };
-    locator ??= createLocator(text);
-    return { file, ...locator(document, path) };
-  };
 }
 
 interface ListItem {
@@ -200,7 +194,7 @@ function shiftLines(reading: CachedReading, lines: number): FileReading {
     objects: reading.objects.map((each) => ({
       ...each,
       diagnostics: shiftAll(each.diagnostics),
-      position: () => shift(each.position()),
+      position: shift(each.position),
     })),
   };
 }

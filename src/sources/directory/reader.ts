@@ -1,12 +1,13 @@
 /** Reads what changed in a directory into the catalogue. Holds state: caches, and files that are doubted. */
 import { isDeepStrictEqual } from 'node:util';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../lib/clock.js';
 import { diagnosticCodes, type Diagnostic } from '../../model/index.js';
 import type { SourceBatch } from '../change.js';
 import type { Work } from './batcher.js';
 import { createCatalogue, type GoodForm } from './catalogue.js';
-import { isInside, listFiles, type Listing } from './list-files.js';
+import { isInside, isManifestName, listFiles, type Listing } from './list-files.js';
 import type { Memory } from './memory.js';
 import { readManifestFile } from './read-file.js';
 import { brokenFile, type DocumentCache, type FileReading } from './read-manifests.js';
@@ -45,6 +46,7 @@ export function createDirectoryReader(options: {
   const caches = new Map<string, DocumentCache>();
   const signatures = new Map<string, string>();
   const doubtedSince = new Map<string, number>();
+  let directories: ReadonlySet<string> = new Set();
   let isFirst = true;
   let listed: readonly Diagnostic[] = [];
   let lastDiagnostics: readonly Diagnostic[] = [];
@@ -101,12 +103,25 @@ export function createDirectoryReader(options: {
     return { changes: settled.changes, diagnostics, hasNews, goodForms };
   };
 
+  /** Whether files may have come or gone below a name: it is, or was, a directory or a link. */
+  const isPassage = async (name: string): Promise<boolean> => {
+    const path = join(root, name);
+    if (directories.has(path)) return true;
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.isDirectory() === true) return true;
+    return found?.isSymbolicLink() === true && !isManifest(name);
+  };
+
   return {
     read: async (work) => {
-      const listing = work.isAll ? await listFiles(root) : undefined;
+      const files = [...work.files].filter(isManifest);
+      const passages = await Promise.all([...work.files].map(isPassage));
+      const isAll = work.isAll || passages.includes(true);
+      const listing = isAll ? await listFiles(root) : undefined;
+      if (listing !== undefined) directories = new Set(listing.directories);
       const changed = listing === undefined ? [] : changedFiles(listing);
       const held: string[] = [];
-      for (const file of [...new Set([...work.files, ...changed])].sort()) {
+      for (const file of [...new Set([...files, ...changed])].sort()) {
         const reading = await readFile(file);
         if (isDoubted(file, reading)) held.push(file);
         else catalogue.apply(file, reading);
@@ -116,6 +131,10 @@ export function createDirectoryReader(options: {
       return batch;
     },
   };
+}
+
+function isManifest(file: string): boolean {
+  return isManifestName(file.slice(file.lastIndexOf('/') + 1));
 }
 
 /** Something that was there is not, or cannot be read: perhaps the file is only half written. */

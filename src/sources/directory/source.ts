@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { SourceBatch } from '../change.js';
 import { createLastGoodStore } from '../last-good.js';
 import { createBatcher } from './batcher.js';
-import { isManifestName, listFiles, type Listing } from './list-files.js';
+import { listFiles, type Listing } from './list-files.js';
 import { loadMemory, noMemory } from './memory.js';
 import { createDirectoryReader, type DirectoryReader, type ReadBatch } from './reader.js';
 import { defaultRootNamespace } from './root-namespace.js';
@@ -84,8 +84,10 @@ export function createDirectorySource(options: DirectorySourceOptions): Director
   });
   const watchAll = (listing: Listing | undefined): void => {
     if (listing === undefined || watcher === undefined) return;
-    const lost = watcher.set(listing.directories);
-    if (lost.length > 0) logger.warn({ directories: lost }, 'directories cannot be watched');
+    const { added, failed } = watcher.set(listing.directories);
+    if (failed.length > 0) logger.warn({ directories: failed }, 'directories cannot be watched');
+    // Something may have come between the listing and the watching.
+    if (added.length > 0) batcher.addAll();
   };
   const rescan = (): void => {
     batcher.addAll();
@@ -102,7 +104,7 @@ export function createDirectorySource(options: DirectorySourceOptions): Director
       const { root } = listing;
       reader = createDirectoryReader({ root, rootNamespace, clock, memory });
       watcher = createDirectoryWatcher((directory, name) => {
-        if (name === undefined || !isManifestName(name)) batcher.addAll();
+        if (name === undefined) batcher.addAll();
         else batcher.add(relative(root, join(directory, name)).split(sep).join('/'));
       });
       // Watching comes before reading, so that no change falls between.

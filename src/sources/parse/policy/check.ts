@@ -27,9 +27,12 @@ export function notYet<T extends z.ZodType>(schema: T): T {
   });
 }
 
-/** A text that `problemOf` finds nothing wrong with. */
-export function text(problemOf: (value: string) => string | undefined): z.ZodString {
-  return z.string().superRefine((value, context) => {
+/** A text that `problemOf` finds nothing wrong with; `expected` is said of what is no text at all. */
+export function text(
+  problemOf: (value: string) => string | undefined,
+  expected = 'expected a string',
+): z.ZodString {
+  return z.string({ error: expected }).superRefine((value, context) => {
     const message = problemOf(value);
     if (message !== undefined) context.addIssue({ code: 'custom', message });
   });
@@ -91,7 +94,7 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
   switch (issue.code) {
     case 'invalid_type':
       if (value === undefined) return 'this field is required';
-      return `expected ${typeNames[issue.expected] ?? issue.expected}, found ${describeType(value)}`;
+      return `${expectation(issue)}, found ${describeType(value)}`;
     case 'invalid_value':
       return `expected ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
     case 'too_big':
@@ -103,6 +106,12 @@ function explain(issue: z.core.$ZodIssue, value: unknown): string {
     default:
       return issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
   }
+}
+
+/** What {@link text} says, or else the name of the type. */
+function expectation(issue: z.core.$ZodIssueInvalidType): string {
+  if (issue.message.startsWith('expected ')) return issue.message;
+  return `expected ${typeNames[issue.expected] ?? issue.expected}`;
 }
 
 function unitOf(origin: string): string {

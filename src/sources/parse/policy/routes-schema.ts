@@ -76,6 +76,10 @@ const pathChange = strict({ prefix: path.optional(), replace: path.optional() })
 
 const headerValues = z.record(z.string(), plainText).superRefine((map, context) => {
   const seen = new Set<string>();
+  if (Object.keys(map).length > 64) {
+    context.addIssue({ code: 'custom', message: 'expected at most 64 headers' });
+    return;
+  }
   for (const name of Object.keys(map)) {
     const problem = changeableHeader.safeParse(name).error?.issues[0]?.message;
     if (problem !== undefined) context.addIssue({ code: 'custom', path: [name], message: problem });

@@ -13,15 +13,17 @@ const hasControls = /[\u0000-\u001f\u007f]/;
 
 const maxText = 4096;
 
+const anyDuration = 'expected a duration such as 200ms, 5s or 1h30m';
+
 /** A duration that may be zero, as text; milliseconds come from {@link durationMs}. */
-export const duration = text((value) => parseDuration(value).problem);
+export const duration = text((value) => parseDuration(value).problem, anyDuration);
 
 /** A duration of at least a millisecond. */
 export const positiveDuration = text((value) => {
   const parsed = parseDuration(value);
   if (parsed.problem !== undefined) return parsed.problem;
   return parsed.ms > 0 ? undefined : 'expected more than 0s';
-});
+}, anyDuration);
 
 /** Milliseconds of a text that {@link duration} has admitted. */
 export function durationMs(value: string): number {
