@@ -21,6 +21,9 @@ export interface ProxyView {
     readonly held: number;
     readonly bodiesSent: number;
     readonly bytesSent: number;
+    /** When the last response went out and when the last ACK came, in milliseconds since the epoch. */
+    readonly lastSentAtMs?: number;
+    readonly lastAckAtMs?: number;
   }[];
   readonly rejected: readonly {
     readonly resource: string;

@@ -57,6 +57,8 @@ function proxyView(
       held: type.heldCount,
       bodiesSent: type.bodiesSent,
       bytesSent: type.bytesSent,
+      ...(type.lastSentAtMs !== undefined && { lastSentAtMs: type.lastSentAtMs }),
+      ...(type.lastAckAtMs !== undefined && { lastAckAtMs: type.lastAckAtMs }),
     })),
     rejected: types.flatMap((type) =>
       type.rejected.map((one) => ({
