@@ -118,8 +118,9 @@ function refusedForm(form: TrafficPolicy): RefusedPolicy {
     creationTimestampMs: form.creationTimestampMs,
     hash: form.hash,
     targets: form.targets,
-    spokeOfMtls: form.mtls !== undefined,
-    spokeOfAuthorization: form.authorization !== undefined,
+    // What was never enforced is not enforced by being refused.
+    spokeOfMtls: form.mode === 'Enforce' && form.mtls !== undefined,
+    spokeOfAuthorization: form.mode === 'Enforce' && form.authorization !== undefined,
   };
 }
 

@@ -7,6 +7,7 @@ import type { Scoped, ScopedResource } from './scoped-resource.js';
 import type { PolicyForm } from './to-ir/attach.js';
 import type { CalledHost } from './to-ir/called-host.js';
 import type { InboundDecision } from './to-ir/inbound.js';
+import type { DestinationTables } from './to-ir/endpoints.js';
 import type { ProtocolTables } from './to-ir/tables.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
 
@@ -62,7 +63,7 @@ export interface Mesh {
 export interface MeshContext {
   readonly graph: Graph;
   readonly sources: PipelineSources;
-  readonly tables: ProtocolTables;
+  readonly tables: ProtocolTables & DestinationTables;
   readonly settings: PipelineSettings;
   readonly servers: Collection<InboundDecision>;
   readonly virtualHosts: Collection<VirtualHostDecision>;

@@ -11,7 +11,7 @@ import { scopedKey, toCalledHosts, toHostVariants } from './to-ir/called-host.js
 import { toCluster, toUnknownCluster } from './to-ir/cluster.js';
 import { vipOwner } from './to-ir/destination.js';
 import * as groups from './to-ir/endpoint-group.js';
-import { toEndpoints } from './to-ir/endpoints.js';
+import { toEndpoints, toPlaintextPorts } from './to-ir/endpoints.js';
 import { toDiagnostics, type Finding } from './to-ir/finding.js';
 import { toInbound } from './to-ir/inbound.js';
 import { toShapedInbound } from './to-ir/inbound-shape.js';
@@ -59,7 +59,9 @@ export function defineMesh(settings: PipelineSettings): Mesh {
   const virtualHosts = graph.derive('virtual-hosts', variants, (row, _key, read) =>
     toVirtualHost(row, read, tables, settings),
   );
-  const context = { graph, sources, tables, settings, servers, virtualHosts };
+  const plaintextPorts = graph.derive('plaintext-ports', servers, ({ ir }) => toPlaintextPorts(ir));
+  const destinations = { ...tables, plaintextPorts };
+  const context = { graph, sources, tables: destinations, settings, servers, virtualHosts };
   const own = defineFamilies(context);
   const outbound = defineOutbound(graph, tables, settings);
   const encoded = defineEncoded(context, own.families, outbound);

@@ -1,7 +1,7 @@
 /** What sharing an encoded resource rests on. */
 import { expect, test } from '@jest/globals';
 import type { InboundIr } from '../ir/index.js';
-import { spellInbound } from './to-envoy/index.js';
+import { spellInbound } from './to-envoy/spell.js';
 
 test('the inbound side is spelled from the ports alone, so that alike workloads share it', () => {
   const nothing = {

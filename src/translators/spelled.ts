@@ -26,7 +26,7 @@ import {
   spellReadiness,
   spellVirtualHost,
   type SpellSettings,
-} from './to-envoy/index.js';
+} from './to-envoy/spell.js';
 
 type Row = readonly [string, ScopedResource];
 

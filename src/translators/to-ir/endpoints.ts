@@ -1,6 +1,7 @@
 /** Endpoints of clusters: those of a Service's port, or the one address that was called. */
-import type { Read } from '../../graph/index.js';
-import type { EndpointIr, EndpointsIr } from '../../ir/index.js';
+import type { Collection, Read } from '../../graph/index.js';
+import type { EndpointIr, EndpointsIr, InboundIr, InboundPortIr } from '../../ir/index.js';
+import type { PodKey } from '../../model/index.js';
 import { familyOf } from './address.js';
 import {
   originsOf,
@@ -12,11 +13,34 @@ import type { GroupEndpoint } from './endpoint-group.js';
 import { matchesLabels } from './labels.js';
 import type { EndpointTables } from './tables.js';
 
+/** The modes of a workload's ports; the entry without a port is all others. */
+export type PortModes = readonly Pick<InboundPortIr, 'port' | 'mtls'>[];
+
+/** Tables that endpoints are made from. */
+export interface DestinationTables extends EndpointTables {
+  /** By PodKey, only for workloads that take no mesh TLS on some port. */
+  readonly plaintextPorts: Collection<PortModes>;
+}
+
+/** The modes of a workload that takes no mesh TLS on some port; undefined for all others. */
+export function toPlaintextPorts({ ports }: InboundIr): PortModes | undefined {
+  if (!ports.some(({ mtls }) => mtls === 'Disabled')) return undefined;
+  return ports.map(({ port, mtls }) => ({ ...(port === undefined ? {} : { port }), mtls }));
+}
+
+/** Whether callers in the mesh speak mesh TLS to this port of a workload that has a sidecar. */
+function takesMeshTls(pod: PodKey, port: number, read: Read, tables: DestinationTables): boolean {
+  const modes = read.get(tables.plaintextPorts, pod) ?? [];
+  const mode =
+    modes.find((one) => one.port === port) ?? modes.find((one) => one.port === undefined);
+  return mode?.mtls !== 'Disabled';
+}
+
 /** The endpoints of the cluster called `name`; undefined when it has none by nature. */
 export function toEndpoints(
   name: string,
   read: Read,
-  tables: EndpointTables,
+  tables: DestinationTables,
   settings: NamingSettings,
 ): EndpointsIr | undefined {
   const destination = resolveClusterName(name, read, tables, settings);
@@ -26,13 +50,26 @@ export function toEndpoints(
     case 'group':
       return {
         cluster: name,
-        localities: byZone(groupEndpoints(destination, read, tables)),
+        localities: byZone(
+          groupEndpoints(destination, read, tables).map((endpoint) =>
+            endpoint.pod === undefined
+              ? endpoint
+              : {
+                  ...endpoint,
+                  isInMesh:
+                    endpoint.isInMesh && takesMeshTls(endpoint.pod, endpoint.port, read, tables),
+                },
+          ),
+        ),
         origins,
       };
     case 'pod':
     case 'outside': {
       const { ip, port } = destination;
-      const isInMesh = destination.kind === 'pod' && destination.owner.isInMesh;
+      const isInMesh =
+        destination.kind === 'pod' &&
+        destination.owner.isInMesh &&
+        takesMeshTls(destination.owner.pod, port, read, tables);
       const endpoint: EndpointIr = { ip, port, health: 'healthy', isInMesh };
       return { cluster: name, localities: [{ zone: '', endpoints: [endpoint] }], origins };
     }

@@ -1,9 +1,0 @@
-/** The former place of `spell.ts`: IR spelled as Envoy messages; spelling decides nothing. */
-export { spellCluster, spellFixedClusters } from './cluster.js';
-export { spellEndpoints } from './endpoints.js';
-export { spellInbound } from './inbound.js';
-export { spellOutboundListener } from './outbound-listener.js';
-export { spellOutboundRoutes } from './outbound-routes.js';
-export { spellReadiness } from './readiness.js';
-export { type SpellSettings } from './settings.js';
-export { spellVirtualHost } from './virtual-host.js';
