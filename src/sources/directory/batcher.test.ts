@@ -1,6 +1,6 @@
 /** Gathering of file names into batches. */
 import { expect, test } from '@jest/globals';
-import type { Clock } from '../../lib/clock.js';
+import type { Clock } from '../../lib/index.js';
 import { createBatcher, type Batcher, type Work } from './batcher.js';
 
 interface HeldClock extends Clock {

@@ -1,5 +1,5 @@
 /** Gathers file names until the file system is quiet, and works them off one batch at a time. Holds state: both. */
-import type { Clock } from '../../lib/clock.js';
+import type { Clock } from '../../lib/index.js';
 
 /** What to read: some files, or all there are. */
 export interface Work {

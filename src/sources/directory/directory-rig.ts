@@ -2,7 +2,7 @@
 import { chmod, mkdir, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { systemClock } from '../../lib/clock.js';
+import { systemClock } from '../../lib/index.js';
 import type { Diagnostic } from '../../model/index.js';
 import type { SourceBatch } from '../change.js';
 import { createDirectorySource, type DirectorySource } from './source.js';

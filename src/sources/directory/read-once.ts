@@ -1,5 +1,5 @@
 /** Reads manifests once, without watching: for the command line, validation and tests. */
-import { systemClock } from '../../lib/clock.js';
+import { systemClock } from '../../lib/index.js';
 import type { SourceBatch } from '../change.js';
 import { createCatalogue } from './catalogue.js';
 import { noMemory } from './memory.js';

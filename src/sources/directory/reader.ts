@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../lib/clock.js';
+import type { Clock } from '../../lib/index.js';
 import { diagnosticCodes, type Diagnostic } from '../../model/index.js';
 import type { SourceBatch } from '../change.js';
 import type { Work } from './batcher.js';

@@ -1,6 +1,6 @@
 /** A directory of YAML as a source: read, watched, last good forms kept. Holds state: what is yet to be read. */
 import { join, relative, sep } from 'node:path';
-import type { Clock } from '../../lib/clock.js';
+import type { Clock } from '../../lib/index.js';
 import type { SourceBatch } from '../change.js';
 import { createLastGoodStore } from '../last-good.js';
 import { createBatcher } from './batcher.js';

@@ -1,5 +1,5 @@
 /** EndpointSlice (discovery.k8s.io/v1). */
-import { fail, ok, type Result } from '../../lib/result.js';
+import { fail, ok, type Result } from '../../lib/index.js';
 import {
   serviceKey,
   sliceKey,

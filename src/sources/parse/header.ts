@@ -1,5 +1,5 @@
 /** What every Kubernetes object has: apiVersion, kind and metadata. */
-import { fail, ok, type Result } from '../../lib/result.js';
+import { fail, ok, type Result } from '../../lib/index.js';
 import type { Diagnostic, Labels, ObjectRef } from '../../model/index.js';
 import {
   child,

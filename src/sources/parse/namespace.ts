@@ -1,5 +1,5 @@
 /** Namespace (core/v1). */
-import { fail, ok, type Result } from '../../lib/result.js';
+import { fail, ok, type Result } from '../../lib/index.js';
 import type { Diagnostic, Namespace } from '../../model/index.js';
 import { openObject, type ApiKind } from './header.js';
 

@@ -1,5 +1,5 @@
 /** Node (core/v1), read for its zone. */
-import { fail, ok, type Result } from '../../lib/result.js';
+import { fail, ok, type Result } from '../../lib/index.js';
 import type { Diagnostic, Node } from '../../model/index.js';
 import { openObject, type ApiKind } from './header.js';
 

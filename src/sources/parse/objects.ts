@@ -1,5 +1,5 @@
 /** Any Kubernetes object to a row of the collection it belongs to. */
-import type { Result } from '../../lib/result.js';
+import type { Result } from '../../lib/index.js';
 import type {
   Diagnostic,
   EndpointSlice,

@@ -1,6 +1,6 @@
 /** Pod (core/v1). */
 import { createHash } from 'node:crypto';
-import { fail, ok, type Result } from '../../lib/result.js';
+import { fail, ok, type Result } from '../../lib/index.js';
 import { podKey, type ContainerPort, type Diagnostic, type Pod } from '../../model/index.js';
 import { canonicalIp } from './address.js';
 import {

@@ -1,5 +1,5 @@
 /** Service (core/v1). */
-import { fail, ok, type Result } from '../../lib/result.js';
+import { fail, ok, type Result } from '../../lib/index.js';
 import { serviceKey, type Diagnostic, type Service, type ServicePort } from '../../model/index.js';
 import { canonicalIp } from './address.js';
 import {
