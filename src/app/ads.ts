@@ -18,6 +18,7 @@ import {
 import type { DemandLedger } from './demand.js';
 import { authenticate, type Refusal } from './identity.js';
 import type { PolicyGate } from './policy-gate.js';
+import type { Rejections } from './rejections.js';
 import type { Streams } from './streams.js';
 
 /** What the server serves with. */
@@ -29,6 +30,7 @@ export interface AdsParts {
   readonly streams: Streams;
   readonly demand: DemandLedger;
   readonly gate: PolicyGate;
+  readonly rejections: Rejections;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -125,6 +127,10 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
         reply: message,
       });
       gate.rejected(resources, isCertain, message);
+      if (!isCertain) return;
+      for (const resource of resources) {
+        parts.rejections.note(stream.proxyId, { resource, message });
+      }
     },
     onOpen(stream): void {
       logger.info('a sidecar is connected', { proxy: stream.proxyId, stream: stream.streamId });
@@ -175,6 +181,7 @@ export function createAds(parts: AdsParts): Ads {
       await server?.stop({ spreadMs: stopSpreadMs });
     },
     closeProxy(pod, reason): void {
+      parts.rejections.forget(pod);
       server?.closeProxy(pod, { code: 'failed-precondition', message: reason });
     },
     proxies: () => server?.proxies() ?? [],

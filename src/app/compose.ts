@@ -12,7 +12,7 @@ import {
 } from '../ca/index.js';
 import type { ControllerOptions, RunningController } from '../cli/index.js';
 import { createLogger, systemClock, type Logger } from '../lib/index.js';
-import { policyKey, type Diagnostic, type Pod } from '../model/index.js';
+import { formatRef, policyKey, type Diagnostic, type Pod } from '../model/index.js';
 import { createDirectorySource, type SourceBatch } from '../sources/index.js';
 import { createMetrics, type Metrics } from '../telemetry/index.js';
 import { createPipeline, type Pipeline } from '../translators/index.js';
@@ -22,6 +22,7 @@ import { createDemandLedger } from './demand.js';
 import { createEffectivePolicies, type EffectivePolicies } from './effective-policies.js';
 import { createPolicyGate, type PolicyGate } from './policy-gate.js';
 import { trustBundle } from './secrets.js';
+import { createRejections } from './rejections.js';
 import { createStreams } from './streams.js';
 import { createTurnLoop, type TurnLoop } from './turns.js';
 import { createVerdictStore } from './verdict-store.js';
@@ -97,12 +98,43 @@ function feed(batch: SourceBatch, loop: TurnLoop, gate: PolicyGate, pods: Map<st
   }
 }
 
+function diagnosticKey({ code, object, field, message }: Diagnostic): string {
+  const name = object === undefined ? '' : formatRef(object);
+  return code === 'FailedClosed' ? `${code} ${name}` : `${code} ${name} ${field ?? ''} ${message}`;
+}
+
+/** Says once, in the log, what has become wrong; the admin API has it all. */
+function logNew(found: readonly Diagnostic[], known: readonly Diagnostic[], logger: Logger): void {
+  const before = new Set(known.map(diagnosticKey));
+  for (const one of found) {
+    if (before.has(diagnosticKey(one))) continue;
+    const { code, severity, object, field, value, message, position } = one;
+    const text = 'an object is not as it should be';
+    const fields = {
+      code,
+      ...(object && { object: formatRef(object) }),
+      ...(field !== undefined && { field }),
+      ...(value !== undefined && { value }),
+      ...(position && { position }),
+      detail: message,
+    };
+    if (severity === 'error') logger.error(text, fields);
+    else logger.warn(text, fields);
+  }
+}
+
 function allDiagnostics(
   ofSource: readonly Diagnostic[],
   pipeline: Pipeline,
   policies: EffectivePolicies,
 ): readonly Diagnostic[] {
-  return [...ofSource, ...[...pipeline.diagnostics().values()].flat(), ...policies.diagnostics()];
+  const all = [
+    ...ofSource,
+    ...[...pipeline.diagnostics().values()].flat(),
+    ...policies.diagnostics(),
+  ];
+  // The source and the compiler may both find that a refused policy fails closed.
+  return [...new Map(all.map((found) => [diagnosticKey(found), found])).values()];
 }
 
 /** Starts a control plane; resolves when it serves. Rejects, with nothing left running, when it cannot. */
@@ -150,6 +182,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     },
   });
   const gate = createPolicyGate({ policies, loop, logger });
+  const rejections = createRejections((key, hash) => policies.isRejected(key, hash));
   const streams = createStreams({
     authority,
     clock: systemClock,
@@ -167,6 +200,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     streams,
     demand,
     gate,
+    rejections,
     logger,
     metrics,
   });
@@ -184,6 +218,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
       },
     },
     onChange: (batch) => {
+      logNew(batch.diagnostics, sourceDiagnostics, logger);
       sourceDiagnostics = batch.diagnostics;
       feed(batch, loop, gate, pods);
     },
@@ -197,6 +232,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
         metrics,
         isReady: () => isReady,
         proxies: () => ads.proxies(),
+        rejections: (pod) => rejections.of(pod),
         stream: (id) => streams.get(id),
         diagnostics: () => allDiagnostics(sourceDiagnostics, pipeline, policies),
       },

@@ -38,6 +38,8 @@ export interface EffectivePolicies {
   accept(key: PolicyKey, hash: string): void;
   /** A sidecar refused it; returns the form in force now, or undefined when nothing changes. */
   reject(key: PolicyKey, hash: string, message: string): Form | undefined;
+  /** Whether the newest form of a policy is this one, and was refused. */
+  isRejected(key: PolicyKey, hash: string): boolean;
   diagnostics(): readonly Diagnostic[];
 }
 
@@ -96,6 +98,8 @@ export function createEffectivePolicies(
       });
       return current.get(key)?.hash === hash ? effective(key) : undefined;
     },
+    isRejected: (key, hash) =>
+      current.get(key)?.hash === hash && verdictOf(key).rejected[hash] !== undefined,
     diagnostics(): readonly Diagnostic[] {
       const found: Diagnostic[] = [];
       for (const [key, form] of current) {

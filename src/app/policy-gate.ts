@@ -9,6 +9,7 @@ import {
 } from '../model/index.js';
 import type { XdsResource } from '../xds/index.js';
 import type { EffectivePolicies } from './effective-policies.js';
+import { policiesOf, type PolicyOrigin } from './policy-origins.js';
 import type { TurnLoop } from './turns.js';
 
 /** Takes verdicts of sidecars. */
@@ -17,20 +18,6 @@ export interface PolicyGate {
   accepted(resources: readonly XdsResource[]): void;
   /** `isCertain`: Envoy named this resource, or it was alone in its response. */
   rejected(resources: readonly XdsResource[], isCertain: boolean, message: string): void;
-}
-
-const policyOrigin = /^TrafficPolicy (\S+)$/;
-
-interface PolicyOrigin {
-  readonly key: PolicyKey;
-  readonly hash: string;
-}
-
-function policiesOf(resource: XdsResource): readonly PolicyOrigin[] {
-  return resource.origins.flatMap(({ object, hash }) => {
-    const key = policyOrigin.exec(object)?.[1];
-    return key === undefined || hash === undefined ? [] : [{ key: key as PolicyKey, hash }];
-  });
 }
 
 /** The gate; forms that change by a verdict go into the loop by themselves. */

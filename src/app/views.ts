@@ -6,6 +6,7 @@ import type { Metrics } from '../telemetry/index.js';
 import { explainQuery, type Pipeline } from '../translators/index.js';
 import type { ResourceCache, XdsResource } from '../xds/index.js';
 import { identityOf, type ConnectedProxy } from './ads.js';
+import type { Rejection } from './rejections.js';
 import type { OpenStream } from './streams.js';
 
 /** Where the views look. */
@@ -15,6 +16,7 @@ export interface ViewSources {
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
   readonly proxies: () => readonly ConnectedProxy[];
+  readonly rejections: (pod: string) => readonly Rejection[];
   readonly stream: (streamId: string) => OpenStream | undefined;
   readonly diagnostics: () => readonly Diagnostic[];
 }
@@ -33,8 +35,33 @@ function shortType(typeUrl: string): string {
   return typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
 }
 
+/** What the stream has parked, then what the sidecar refused before it was given the last good form. */
+function rejectedBy(
+  { state }: ConnectedProxy,
+  remembered: readonly Rejection[],
+): ProxyView['rejected'] {
+  const parked = state.types.flatMap((type) =>
+    type.rejected.map((one) => ({
+      resource: one.name,
+      type: shortType(type.typeUrl),
+      origins: one.origins,
+      message: one.message,
+    })),
+  );
+  const former = remembered.map(({ resource, message }) => ({
+    resource: resource.name,
+    type: shortType(resource.typeUrl),
+    origins: resource.origins.map((one) => one.object),
+    message,
+  }));
+  const isParked = (one: ProxyView['rejected'][number]): boolean =>
+    parked.some(({ resource, type }) => resource === one.resource && type === one.type);
+  return [...parked, ...former.filter((one) => !isParked(one))];
+}
+
 function proxyView(
   proxy: ConnectedProxy,
+  remembered: readonly Rejection[],
   stream: OpenStream | undefined,
   trustDomain: string,
   nowMs: number,
@@ -60,14 +87,7 @@ function proxyView(
       ...(type.lastSentAtMs !== undefined && { lastSentAtMs: type.lastSentAtMs }),
       ...(type.lastAckAtMs !== undefined && { lastAckAtMs: type.lastAckAtMs }),
     })),
-    rejected: types.flatMap((type) =>
-      type.rejected.map((one) => ({
-        resource: one.name,
-        type: shortType(type.typeUrl),
-        origins: one.origins,
-        message: one.message,
-      })),
-    ),
+    rejected: rejectedBy(proxy, remembered),
   };
 }
 
@@ -130,6 +150,7 @@ export function createViews(sources: ViewSources, now: () => number): AdminViews
         .map((one) =>
           proxyView(
             one,
+            sources.rejections(one.proxyId),
             sources.stream(one.streamId),
             sources.pipeline.settings.trustDomain,
             now(),
