@@ -8,6 +8,8 @@ import { certificateSerial } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 
 const awayMs = 5_000;
+/** Envoy waits up to 30 s between attempts to reconnect. */
+const reconnectMs = 45_000;
 const meshed = ['a/frontend', 'b/reviews-v1', 'b/reviews-v2', 'b/greeter', 'c/ratings', 'c/ledger'];
 
 let mesh: Mesh;
@@ -69,7 +71,7 @@ test('no request fails, all sidecars return, and no resource is sent again', asy
   const restartedAt = performance.now();
   await mesh.controlPlane().start();
   const listening = since(restartedAt);
-  await untilSettled(mesh, 30_000);
+  await untilSettled(mesh, reconnectMs);
   const returned = since(restartedAt);
   // What would be sent late is sent by now.
   await wait(2_000);
