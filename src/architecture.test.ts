@@ -35,7 +35,6 @@ const doors: Readonly<Record<string, readonly RegExp[]>> = {
   '@grpc/proto-loader': [/^envoy\//],
   '@kubernetes/client-node': [/^sources\/kubernetes\//],
   '@peculiar/x509': [/^ca\/x509\.ts$/],
-  chokidar: [/^sources\/directory\//],
   'cli-table3': [/^cli\//],
   commander: [/^cli\//],
   fastify: [/^\w+\/server\.ts$/],

@@ -3,6 +3,12 @@
 import { startController } from './app/index.js';
 import { runCli } from './cli/index.js';
 
+// A reader that has seen enough, as in `skerry proxies | head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,

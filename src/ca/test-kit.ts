@@ -1,7 +1,8 @@
 /** What the tests of this room share: a clock held still, requests, a place to put files, and openssl. */
 import { spawnSync } from 'node:child_process';
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { afterAll } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -46,10 +47,18 @@ export function heldClock(nowMs: number = Math.floor(Date.now() / 1000) * 1000):
   };
 }
 
-/** A new empty directory, 0700. */
+const made: string[] = [];
+
+/** A new empty directory, 0700; removed when the tests of the file are done. */
 export function temporaryDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'skerry-ca-'));
+  const directory = mkdtempSync(join(tmpdir(), 'skerry-ca-'));
+  made.push(directory);
+  return directory;
 }
+
+afterAll(() => {
+  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
 
 /** A fresh P-256 key. */
 export function freshKey(): KeyObject {

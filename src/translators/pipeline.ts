@@ -232,30 +232,28 @@ function defineFamilies(context: MeshContext): Pick<Mesh, 'families' | 'probed'>
     isEager ? wanted.wantedByHeadless(row) : [],
   );
   const headless = graph.derive('wanted-by-headless', allHeadless, (row, key, read) =>
-    read.get(services, key) === undefined ? row : undefined,
+    wanted.isGiven(read, [services], key) ? undefined : row,
   );
+  const allPods = graph.expand('all-wanted-by-pod', sources.pods, (row) =>
+    isEager ? wanted.wantedByPod(row) : [],
+  );
+  const pods = graph.derive('wanted-by-pod', allPods, (row, key, read) =>
+    wanted.isGiven(read, [services, headless], key) ? undefined : row,
+  );
+  const eager = [services, headless, pods];
   const allRouted = graph.expand('all-wanted-by-route', virtualHosts, wanted.wantedByVirtualHost);
   const routed = graph.derive('wanted-by-route', allRouted, (row, _key, read) => {
     const isWider = wanted
       .widerScopes(row.scope)
-      .map((scope) => scopedKey(scope, row.name))
-      .some((key) =>
-        [services, headless, allRouted].some((other) => read.get(other, key) !== undefined),
-      );
-    const isGiven = [services, headless].some(
-      (other) => read.get(other, scopedKey(row.scope, row.name)) !== undefined,
-    );
-    return isWider || isGiven ? undefined : row;
+      .some((scope) => wanted.isGiven(read, [...eager, allRouted], scopedKey(scope, row.name)));
+    return isWider || wanted.isGiven(read, eager, scopedKey(row.scope, row.name)) ? undefined : row;
   });
-  const demanded = graph.derive('wanted-by-demand', sources.demand, (_row, name, read) => {
-    const key = scopedKey(meshScope, name);
-    const isGiven = [services, headless, routed].some(
-      (other) => read.get(other, key) !== undefined,
-    );
-    return isGiven || wanted.fixedNames.includes(name)
+  const demanded = graph.derive('wanted-by-demand', sources.demand, (_row, name, read) =>
+    wanted.isGiven(read, [...eager, routed], scopedKey(meshScope, name)) ||
+    wanted.fixedNames.includes(name)
       ? undefined
-      : { scope: meshScope, name, isEager: false };
-  });
+      : { scope: meshScope, name, isEager: false },
+  );
   const probes = graph.derive('wanted-by-probe', sources.probes, (_row, name) => ({
     scope: meshScope,
     name,
@@ -265,6 +263,7 @@ function defineFamilies(context: MeshContext): Pick<Mesh, 'families' | 'probed'>
     families: [
       defineFamily('service', services, context),
       defineFamily('headless', headless, context),
+      defineFamily('pod', pods, context),
       defineFamily('route', routed, context),
       defineFamily('demand', demanded, context),
       defineUnknown(context),

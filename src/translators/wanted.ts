@@ -1,5 +1,5 @@
 /** Cluster names that are answered, by scope: who needs them, and whether before they are asked for. */
-import type { Read } from '../graph/index.js';
+import type { Collection, Read } from '../graph/index.js';
 import {
   formatClusterName,
   meshScope,
@@ -8,7 +8,7 @@ import {
   type Scope,
   type Wire,
 } from '../ir/index.js';
-import type { PortProtocol, Service } from '../model/index.js';
+import type { Pod, PortProtocol, Service } from '../model/index.js';
 import {
   inboundClusterName,
   passthroughClusterName,
@@ -64,12 +64,30 @@ export function* wantedByHeadless({ ip, port, protocol }: HeadlessAddress): Iter
   }
 }
 
+/** Every name of a pod's own addresses and declared container ports (the eager layout). */
+export function* wantedByPod(pod: Pod): Iterable<WantedRow> {
+  if (pod.isFinished || pod.isHostNetwork) return;
+  for (const ip of pod.ips) {
+    for (const { port } of pod.containerPorts) {
+      for (const wire of wiresOf('sniff')) {
+        const name = formatClusterName({ kind: 'address', wire, ip, port });
+        yield wantedRow({ scope: meshScope, name, isEager: true });
+      }
+    }
+  }
+}
+
 /** The clusters that a virtual host's routes name, where it stands: a first request must not miss them. */
 export function* wantedByVirtualHost({
   scope,
   clusters,
 }: VirtualHostDecision): Iterable<WantedRow> {
   for (const name of clusters) yield wantedRow({ scope, name, isEager: true });
+}
+
+/** Whether another collection answers for `key` already: one name never comes from two. */
+export function isGiven(read: Read, others: readonly Collection<Wanted>[], key: string): boolean {
+  return others.some((other) => read.get(other, key) !== undefined);
 }
 
 /** The answer to a name that the routes of some virtual host need, whatever happens. */

@@ -34,10 +34,16 @@ interface Query {
   readonly path: string;
 }
 
-async function ask(query: Query, flags: Flags): Promise<Explanation> {
+async function ask(query: Query, flags: Flags, io: Io): Promise<Explanation> {
   const headers = flags.header.map(parseHeader);
   if (flags.file !== undefined) {
-    const { pipeline } = await compileDirectory(flags.file, flags);
+    const { pipeline, diagnostics } = await compileDirectory(flags.file, flags);
+    const errors = diagnostics.filter((found) => found.severity === 'error').length;
+    if (errors > 0) {
+      io.stderr.write(
+        `skerry: ${String(errors)} errors in ${flags.file} may change the answer: see skerry validate -f ${flags.file}\n`,
+      );
+    }
     const { view, settings } = pipeline;
     const full = { ...query, headers: Object.fromEntries(headers) };
     const answer = explainQuery(view, full, settings.clusterDomain);
@@ -56,7 +62,7 @@ async function ask(query: Query, flags: Flags): Promise<Explanation> {
 }
 
 async function run(query: Query, flags: Flags, io: Io): Promise<number> {
-  const explanation = await ask(query, flags);
+  const explanation = await ask(query, flags, io);
   printData(io, flags.output, explanation, () => table(explanation));
   const isServed = explanation.outcomes.every(
     (one) => one.verdict === 'admitted' || one.verdict === 'answered',

@@ -26,7 +26,7 @@ const proxyContainer = 'skerry-proxy';
 export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
   const opened = openObject(object, podApi);
   if (!opened.ok) return opened;
-  const { ref, root, findings, labels, annotations } = opened.value;
+  const { ref, root, findings, labels, annotations, creationTimestampMs } = opened.value;
   const spec = openMap(child(root, 'spec'));
   const status = openMap(child(root, 'status'));
   const metadata = child(root, 'metadata');
@@ -39,6 +39,7 @@ export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
     namespace: ref.namespace,
     name: ref.name,
     uid: readString(child(metadata, 'uid')) ?? derivedUid(ref.namespace, ref.name),
+    creationTimestampMs,
     labels,
     serviceAccount: readServiceAccount(child(spec, 'serviceAccountName')),
     ...(nodeName === undefined || nodeName === '' ? {} : { nodeName }),

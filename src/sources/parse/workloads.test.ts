@@ -129,8 +129,14 @@ test('a Pod keeps what the mesh uses', () => {
       podIPs: [{ ip: '10.0.0.1' }, { ip: 'FD00::1' }],
     },
   };
-  expect(readPod(fields, { uid: 'u', labels: { app: 'reviews' } })).toEqual({
+  const metadata = {
+    uid: 'u',
+    labels: { app: 'reviews' },
+    creationTimestamp: '1970-01-01T00:00:05Z',
+  };
+  expect(readPod(fields, metadata)).toEqual({
     kind: 'Pod',
+    creationTimestampMs: 5000,
     key: 'shop/reviews-1',
     namespace: 'shop',
     name: 'reviews-1',
