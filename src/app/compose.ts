@@ -98,9 +98,11 @@ function feed(batch: SourceBatch, loop: TurnLoop, gate: PolicyGate, pods: Map<st
   }
 }
 
-function diagnosticKey({ code, object, field, message }: Diagnostic): string {
+function diagnosticKey({ code, object, field, message, position }: Diagnostic): string {
   const name = object === undefined ? '' : formatRef(object);
-  return code === 'FailedClosed' ? `${code} ${name}` : `${code} ${name} ${field ?? ''} ${message}`;
+  if (code === 'FailedClosed') return `${code} ${name}`;
+  // Two files may be wrong in the same way, and neither needs to name an object.
+  return `${code} ${name} ${position?.file ?? ''} ${field ?? ''} ${message}`;
 }
 
 /** Says once, in the log, what has become wrong; the admin API has it all. */
