@@ -1,0 +1,54 @@
+/** The directory that a bench's mesh runs from, and its way up and down. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startMesh, type Mesh, type MeshOptions } from '../demo/rig/index.js';
+import { writeBulk } from './manifests.js';
+
+/** Where a bench tells what it does. */
+export type Say = (text: string) => void;
+
+/** What a bench is run with. */
+export interface BenchEnvironment {
+  readonly envoy: string;
+  readonly say: Say;
+  readonly interrupted: AbortSignal;
+}
+
+/** What mesh a bench wants. */
+export interface BenchMeshOptions extends Pick<
+  MeshOptions,
+  'envoy' | 'outbound' | 'startWith' | 'onStep'
+> {
+  /** Files at the top of the directory, which the rig reads too. */
+  readonly files: Readonly<Record<string, string>>;
+  /** Services below it, which only the control plane reads. */
+  readonly bulkServices: number;
+}
+
+/** Brings the mesh up, hands it to `work`, and takes it down whatever happens. */
+export async function withMesh<T>(
+  { files, bulkServices, ...options }: BenchMeshOptions,
+  work: (mesh: Mesh) => Promise<T>,
+): Promise<T> {
+  const manifests = await mkdtemp(join(tmpdir(), `skerry-bench-${process.pid}-`));
+  let mesh: Mesh;
+  try {
+    await writeBulk(manifests, bulkServices);
+    for (const [file, text] of Object.entries(files)) await writeFile(join(manifests, file), text);
+    mesh = await startMesh({ ...options, manifests });
+  } finally {
+    await rm(manifests, { recursive: true });
+  }
+  try {
+    return await work(mesh);
+  } finally {
+    await mesh.stop('remove');
+  }
+}
+
+/** Waits; rejects with the reason when interrupted. */
+export async function pause(ms: number, interrupted: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  interrupted.throwIfAborted();
+}

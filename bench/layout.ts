@@ -1,0 +1,211 @@
+/** One row of the sidecar bench: a mesh of some size in one layout, and one sidecar in it three times. */
+import { readFile } from 'node:fs/promises';
+import { runCommand, waitFor, type Agent, type Mesh, type Sidecar } from '../demo/rig/index.js';
+import { readinessPort } from '../src/sidecar/index.js';
+import { pause, withMesh, type BenchEnvironment } from './bench-mesh.js';
+import {
+  bulkPodIps,
+  bulkServiceAccount,
+  bulkVip,
+  documents,
+  namespace,
+  namespaceText,
+  podText,
+} from './manifests.js';
+import { sidecarRuns } from './options.js';
+import { residentBytes, startedAtMs } from './processes.js';
+import { readProxies, rejectErrors } from './proxies.js';
+import { median, worst } from './statistics.js';
+
+/** What is measured. */
+export interface LayoutOptions {
+  readonly services: number;
+  readonly layout: 'on-demand' | 'eager';
+  /** Services that the app calls in each run. */
+  readonly used: number;
+}
+
+/** Medians of the runs. */
+export interface LayoutResult extends LayoutOptions {
+  /** Resident when ready, and after the requests. */
+  readonly readyBytes: number;
+  readonly usedBytes: number;
+  /** From Envoy's exec to the first 200 of its readiness port, to 10 ms. */
+  readonly readyMs: number;
+  /** What the control plane had sent it by the end of a run. */
+  readonly bytesReceived: number;
+  /** The first request to each Service, over a connection of its own. */
+  readonly firstMs: { readonly median: number; readonly worst: number };
+  /** Later requests to the same, likewise. */
+  readonly warmMs: number;
+  readonly controlPlane: {
+    readonly bytes: number;
+    /** From its exec to its log line `serving`, to 10 ms. */
+    readonly servingMs: number;
+  };
+}
+
+const caller = `${namespace}/caller`;
+const callerIp = '10.66.1.1';
+const serverIp = '10.66.1.2';
+
+/** Measures one row; rejects when a request fails. */
+export async function measureLayout(
+  options: LayoutOptions,
+  environment: BenchEnvironment,
+): Promise<LayoutResult> {
+  const { services, layout, used } = options;
+  const { envoy, say, interrupted } = environment;
+  const label = `${services} Services, ${layout}`;
+  say(`${label}: starting`);
+  return await withMesh(
+    {
+      envoy,
+      outbound: layout,
+      bulkServices: services,
+      files: { '00-pods.yaml': podsText() },
+      startWith: ({ name }) => name === 'server',
+    },
+    async (mesh) => {
+      await rejectErrors(mesh.controlPlane().adminSocket);
+      const controlPlane = await measureControlPlane(mesh);
+      await addServerAddresses(mesh, used * sidecarRuns);
+      const runs: Run[] = [];
+      for (let run = 0; run < sidecarRuns; run += 1) {
+        interrupted.throwIfAborted();
+        say(`${label}: run ${run + 1} of ${sidecarRuns}`);
+        const first = run * used;
+        // Services that no run before has called: the control plane has to compute them too.
+        const targets = Array.from({ length: used }, (_, index) => bulkVip(first + index));
+        runs.push(await measureRun(mesh, targets, interrupted));
+      }
+      return { ...options, ...summarize(runs), controlPlane };
+    },
+  );
+}
+
+function podsText(): string {
+  return documents(
+    namespaceText,
+    podText({ name: 'caller', ip: callerIp, serviceAccount: 'caller', hasSidecar: true }),
+    podText({
+      name: 'server',
+      ip: serverIp,
+      serviceAccount: bulkServiceAccount,
+      hasSidecar: true,
+      app: 'http-server',
+    }),
+  );
+}
+
+/** One app behind one sidecar plays the pods of all Services that are called. */
+async function addServerAddresses(mesh: Mesh, services: number): Promise<void> {
+  const ips = Array.from({ length: services }, (_, index) => bulkPodIps(index)).flat();
+  const lines = ips.map((ip) => `addr add ${ip}/32 dev eth0\n`);
+  const { netns } = mesh.pod(`${namespace}/server`);
+  await runCommand(['ip', '-n', netns.name, '-batch', '-'], lines.join(''));
+}
+
+async function measureControlPlane(mesh: Mesh): Promise<LayoutResult['controlPlane']> {
+  const controlPlane = mesh.controlPlane();
+  const { pid } = controlPlane.process();
+  const log = await readFile(controlPlane.logFile, 'utf8');
+  const servedAtMs = Number(/"time":(\d+)[^\n]*"msg":"serving"/.exec(log)?.[1] ?? Number.NaN);
+  return {
+    bytes: await residentBytes(pid),
+    servingMs: servedAtMs - (await startedAtMs(pid)),
+  };
+}
+
+interface Run {
+  readonly readyBytes: number;
+  readonly usedBytes: number;
+  readonly readyMs: number;
+  readonly bytesReceived: number;
+  readonly firstMs: readonly number[];
+  readonly warmMs: readonly number[];
+}
+
+/** After readiness and after use: what Envoy does late, such as giving memory back. */
+const restMs = 2_000;
+
+async function measureRun(
+  mesh: Mesh,
+  targets: readonly string[],
+  interrupted: AbortSignal,
+): Promise<Run> {
+  const pod = await mesh.startPod(caller);
+  const { sidecar } = pod;
+  if (sidecar === undefined) throw new Error('the caller has no sidecar');
+  try {
+    const readyMs = await untilReady(mesh.prober, sidecar);
+    await pause(restMs, interrupted);
+    const readyBytes = await sidecar.residentBytes();
+    const agent = await pod.startAgent();
+    const { firstMs, warmMs } = await callAll(agent, targets).finally(() => agent.stop());
+    await pause(restMs, interrupted);
+    const proxies = await readProxies(mesh.controlPlane().adminSocket);
+    const resources = proxies.find(({ name }) => name === caller)?.resources ?? [];
+    return {
+      ...{ readyMs, readyBytes, firstMs, warmMs },
+      usedBytes: await sidecar.residentBytes(),
+      bytesReceived: resources.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
+    };
+  } finally {
+    await mesh.stopPod(caller);
+  }
+}
+
+async function untilReady(prober: Agent, sidecar: Sidecar): Promise<number> {
+  const startMs = await startedAtMs(sidecar.process().pid);
+  const url = `http://${callerIp}:${readinessPort}/ready`;
+  await waitFor({ what: 'readiness', timeoutMs: 120_000, intervalMs: 5 }, async () => {
+    const { status, error } = await prober.http({ url, timeoutMs: 1_000 });
+    if (status === 200) return true;
+    throw new Error(error ?? `status ${status ?? 'none'}`);
+  });
+  return Date.now() - startMs;
+}
+
+const warmCalls = 10;
+const practiceCalls = 20;
+
+/** One first call to each, then ten rounds of warm ones. */
+async function callAll(
+  agent: Agent,
+  targets: readonly string[],
+): Promise<Pick<Run, 'firstMs' | 'warmMs'>> {
+  // The caller program's own first calls are slow; these leave nothing behind in the sidecar.
+  for (let call = 0; call < practiceCalls; call += 1) {
+    await agent.http({ url: `http://127.0.0.1:${readinessPort}/ready` });
+  }
+  const firstMs: number[] = [];
+  for (const vip of targets) firstMs.push(await callOne(agent, vip));
+  const warmMs: number[] = [];
+  for (let round = 0; round < warmCalls; round += 1) {
+    for (const vip of targets) warmMs.push(await callOne(agent, vip));
+  }
+  return { firstMs, warmMs };
+}
+
+async function callOne(agent: Agent, vip: string): Promise<number> {
+  const { status, error, peerSpiffeId, ms } = await agent.http({ url: `http://${vip}/` });
+  if (status !== 200) throw new Error(`${vip}: ${error ?? `status ${status ?? 'none'}`}`);
+  if (peerSpiffeId === null) throw new Error(`${vip}: the server saw no identity`);
+  return ms;
+}
+
+function summarize(runs: readonly Run[]): Omit<LayoutResult, keyof LayoutOptions | 'controlPlane'> {
+  const middle = (of: (run: Run) => number): number => median(runs.map(of));
+  return {
+    readyBytes: middle(({ readyBytes }) => readyBytes),
+    usedBytes: middle(({ usedBytes }) => usedBytes),
+    readyMs: middle(({ readyMs }) => readyMs),
+    bytesReceived: middle(({ bytesReceived }) => bytesReceived),
+    firstMs: {
+      median: middle(({ firstMs }) => median(firstMs)),
+      worst: worst(runs.flatMap(({ firstMs }) => firstMs)),
+    },
+    warmMs: middle(({ warmMs }) => median(warmMs)),
+  };
+}

@@ -1,0 +1,68 @@
+/** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
+import { findCheckout, missingBuild, missingPrivileges } from '../demo/rig/index.js';
+import type { BenchEnvironment } from './bench-mesh.js';
+import { parseOptions, usage, type BenchOptions } from './options.js';
+import { benchPropagation, formatPropagation } from './propagation.js';
+import { benchSidecar, formatSidecar } from './sidecar.js';
+
+/** What stands in the way, one line each; empty when nothing does. */
+function obstacles(envoy: string | undefined): readonly string[] {
+  return [
+    ...missingPrivileges().map(({ what, remedy }) => `the bench needs ${what}: ${remedy}`),
+    ...missingBuild(findCheckout()).map((path) => `${path} is missing: npm run build`),
+    ...(envoy === undefined ? ['SKERRY_ENVOY does not name an Envoy: npm run setup'] : []),
+  ];
+}
+
+/** Aborts at the first Ctrl-C or SIGTERM; what has begun is then taken down. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      controller.abort(new Error('interrupted'));
+    });
+  }
+  return controller.signal;
+}
+
+async function run(options: BenchOptions, environment: BenchEnvironment): Promise<string> {
+  switch (options.bench) {
+    case 'propagation': {
+      const report = await benchPropagation(options, environment);
+      return options.json ? JSON.stringify(report) : formatPropagation(report);
+    }
+    case 'sidecar': {
+      const report = await benchSidecar(options, environment);
+      return options.json ? JSON.stringify(report) : formatSidecar(report);
+    }
+  }
+}
+
+async function main(): Promise<number> {
+  const options = parseOptions(process.argv.slice(2));
+  if (typeof options === 'string') {
+    process.stderr.write(options);
+    return options === usage ? 0 : 2;
+  }
+  const envoy = process.env['SKERRY_ENVOY'];
+  const inTheWay = obstacles(envoy);
+  if (envoy === undefined || inTheWay.length > 0) {
+    process.stderr.write(`${inTheWay.join('\n')}\n`);
+    return 2;
+  }
+  const startedAt = performance.now();
+  const say = (text: string): void => {
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    process.stderr.write(`${seconds.padStart(6)} s  ${text}\n`);
+  };
+  try {
+    const text = await run(options, { envoy, say, interrupted: interruption() });
+    process.stdout.write(`${text}\n`);
+    return 0;
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+}
+
+process.exitCode = await main();

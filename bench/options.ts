@@ -1,0 +1,95 @@
+/** The benches' command line. */
+import { parseArgs } from 'node:util';
+
+/** What was asked for. */
+export type BenchOptions = PropagationOptions | SidecarOptions;
+
+/** From file write to the last sidecar's ACK. */
+export interface PropagationOptions {
+  readonly bench: 'propagation';
+  readonly sidecars: number;
+  readonly rounds: number;
+  /** Services in the directory beside those that change. */
+  readonly services: number;
+  readonly json: boolean;
+}
+
+/** What a sidecar costs. */
+export interface SidecarOptions {
+  readonly bench: 'sidecar';
+  /** One row each and layout. */
+  readonly services: readonly number[];
+  /** Services that the app calls. */
+  readonly used: number;
+  readonly json: boolean;
+}
+
+/** Each run calls Services that none has called before. */
+export const sidecarRuns = 3;
+
+/** The help text. */
+export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
+       npm run bench -- sidecar [--services 100,1000,5000] [--used 10] [--json]
+
+  propagation   from the write of a file to the last sidecar's ACK
+  sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
+  --json        print one JSON object on stdout and nothing else
+`;
+
+/** Parses the command line; a text says what is wrong with it (or is the help). */
+export function parseOptions(args: readonly string[]): BenchOptions | string {
+  try {
+    return read(args);
+  } catch (error) {
+    return `${error instanceof Error ? error.message : String(error)}\n\n${usage}`;
+  }
+}
+
+function read(args: readonly string[]): BenchOptions | string {
+  const [bench, ...rest] = args;
+  switch (bench) {
+    case 'propagation': {
+      const { values } = parseArgs({
+        args: rest,
+        options: {
+          sidecars: { type: 'string', default: '20' },
+          rounds: { type: 'string', default: '30' },
+          services: { type: 'string', default: '100' },
+          json: { type: 'boolean', default: false },
+        },
+      });
+      return {
+        bench,
+        sidecars: readCount('--sidecars', values.sidecars, [1, 100]),
+        rounds: readCount('--rounds', values.rounds, [1, 10_000]),
+        services: readCount('--services', values.services, [0, 20_000]),
+        json: values.json,
+      };
+    }
+    case 'sidecar': {
+      const { values } = parseArgs({
+        args: rest,
+        options: {
+          services: { type: 'string', default: '100,1000,5000' },
+          used: { type: 'string', default: '10' },
+          json: { type: 'boolean', default: false },
+        },
+      });
+      const used = readCount('--used', values.used, [1, 1000]);
+      const services = values.services
+        .split(',')
+        .map((text) => readCount('--services', text, [used * sidecarRuns, 15_000]));
+      return { bench, services, used, json: values.json };
+    }
+    case '--help':
+      return usage;
+    default:
+      return `expected propagation or sidecar, found ${bench ?? 'nothing'}\n\n${usage}`;
+  }
+}
+
+function readCount(flag: string, text: string, [least, most]: readonly [number, number]): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= least && count <= most) return count;
+  throw new Error(`${flag}: expected a whole number from ${least} to ${most}, found ${text}`);
+}

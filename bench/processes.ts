@@ -1,0 +1,29 @@
+/** What Linux tells about a process: memory and start (proc(5)). */
+import { readFile } from 'node:fs/promises';
+
+/** Resident memory in bytes; rejects when the process is gone. */
+export async function residentBytes(pid: number): Promise<number> {
+  return parseResidentBytes(await readFile(`/proc/${pid}/status`, 'utf8'));
+}
+
+/** VmRSS of the text of `/proc/<pid>/status`; NaN where there is none (a process that has ended). */
+export function parseResidentBytes(status: string): number {
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+}
+
+/** When the process began, in milliseconds since the epoch, to 10 ms; rejects when it is gone. */
+export async function startedAtMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const uptime = Number((await readFile('/proc/uptime', 'utf8')).split(' ', 1)[0]);
+  return Date.now() - (uptime * 1000 - parseStartAfterBootMs(stat));
+}
+
+/** Linux counts in hundredths of a second towards user space on every machine that Envoy is built for. */
+const tickMs = 10;
+
+/** Field 22 of the text of `/proc/<pid>/stat`, in milliseconds after the boot. */
+export function parseStartAfterBootMs(stat: string): number {
+  // The second field is the program's name in parentheses and may itself hold spaces and parentheses.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[19] ?? Number.NaN) * tickMs;
+}

@@ -1,0 +1,80 @@
+/** Measures what one sidecar costs: memory, time to ready, first requests; on demand beside eager. */
+import { formatTable } from '../src/cli/index.js';
+import { measureBaseline } from './baseline.js';
+import type { BenchEnvironment } from './bench-mesh.js';
+import { measureLayout, type LayoutResult } from './layout.js';
+import { describeMachine, formatMachine, measureNoise, type Machine } from './noise.js';
+import { sidecarRuns, type SidecarOptions } from './options.js';
+
+/** What `--json` prints. */
+export interface SidecarReport {
+  readonly bench: 'sidecar';
+  readonly used: number;
+  readonly runs: number;
+  /** Envoy with nothing but an admin socket. */
+  readonly envoyAloneBytes: number;
+  readonly rows: readonly LayoutResult[];
+  readonly machine: Machine;
+}
+
+const layouts = ['on-demand', 'eager'] as const;
+
+/** Runs the bench; rejects, with everything taken down, when a request fails. */
+export async function benchSidecar(
+  { services, used }: SidecarOptions,
+  environment: BenchEnvironment,
+): Promise<SidecarReport> {
+  const before = measureNoise();
+  environment.say('Envoy alone');
+  const envoyAloneBytes = await measureBaseline(environment);
+  const rows: LayoutResult[] = [];
+  for (const count of services) {
+    for (const layout of layouts) {
+      environment.interrupted.throwIfAborted();
+      rows.push(await measureLayout({ services: count, layout, used }, environment));
+    }
+  }
+  return {
+    bench: 'sidecar',
+    ...{ used, runs: sidecarRuns, envoyAloneBytes, rows },
+    machine: describeMachine(before),
+  };
+}
+
+/** The report as text. */
+export function formatSidecar(report: SidecarReport): string {
+  const mb = (bytes: number): string => (bytes / 1_000_000).toFixed(1);
+  const ms = (value: number): string => value.toFixed(1);
+  const rows = report.rows.map((row) => [
+    `${row.services}`,
+    row.layout,
+    mb(row.readyBytes),
+    mb(row.usedBytes),
+    row.readyMs.toFixed(0),
+    mb(row.bytesReceived),
+    `${ms(row.firstMs.median)} / ${ms(row.firstMs.worst)}`,
+    ms(row.warmMs),
+    mb(row.controlPlane.bytes),
+    row.controlPlane.servingMs.toFixed(0),
+  ]);
+  const head = [
+    'SERVICES',
+    'LAYOUT',
+    'MB READY',
+    'MB USED',
+    'READY MS',
+    'MB RECEIVED',
+    'FIRST MS',
+    'WARM MS',
+    'CP MB',
+    'CP START MS',
+  ];
+  return [
+    `One sidecar, ${report.used} Services used, medians of ${report.runs} runs. Envoy alone: ${mb(report.envoyAloneBytes)} MB resident.`,
+    '',
+    formatTable(head, rows),
+    '',
+    'MB: millions of bytes; resident when ready and after use. FIRST: the first request to a Service, median / worst.',
+    formatMachine(report.machine),
+  ].join('\n');
+}
