@@ -1,13 +1,20 @@
 /** Fifty malformed and hostile manifests, each with at least one thing to complain about. */
 
+let objects = 0;
+/** A name of its own for each, since of two objects of one name only the first is looked at. */
+const nextName = (): string => {
+  objects += 1;
+  return `hostile-${objects}`;
+};
 const service = (spec: string): string =>
-  `apiVersion: v1\nkind: Service\nmetadata: {name: hostile, namespace: b}\nspec: ${spec}\n`;
-const policy = (spec: string): string =>
-  `apiVersion: skerry.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: {name: hostile, namespace: b}\nspec: ${spec}\n`;
+  `apiVersion: v1\nkind: Service\nmetadata: {name: ${nextName()}, namespace: b}\nspec: ${spec}\n`;
+const policy = (spec: string, namespace = 'b'): string =>
+  `apiVersion: skerry.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: {name: ${nextName()}, namespace: ${namespace}}\nspec: ${spec}\n`;
 const reviews = '{kind: Service, name: reviews}';
 const routes = (rule: string): string => policy(`{targetRefs: [${reviews}], routes: [${rule}]}`);
+/** Of a namespace that nobody calls: where authorization cannot be read, it fails closed. */
 const inbound = (section: string): string =>
-  policy(`{targetRefs: [{kind: Namespace}], inbound: ${section}}`);
+  policy(`{targetRefs: [{kind: Namespace}], inbound: ${section}}`, 'c');
 const allow = (rule: string): string => inbound(`{authorization: {allow: [${rule}]}}`);
 
 /** Each level has nine aliases of the one before: 9^9 values when written out. */
@@ -67,7 +74,7 @@ const wrongFields: readonly string[] = [
   'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: hostile, namespace: b, labels: {kubernetes.io/service-name: reviews}}\naddressType: IPv4\nendpoints: [{addresses: [nowhere]}]\n',
   policy('{}'),
   policy('{targetRefs: [{kind: Deployment, name: a}]}'),
-  policy('{targetRefs: [{kind: Mesh}], inbound: {mtls: {mode: Disabled}}}'),
+  policy('{targetRefs: [{kind: Mesh}], inbound: {mtls: {mode: Disabled}}}', 'c'),
   routes('{timeout: soon}'),
   routes('{matches: [{path: {type: RegularExpression, value: "("}}]}'),
   routes('{matches: [{method: get}]}'),
