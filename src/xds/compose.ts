@@ -1,6 +1,6 @@
 /** Chooses what the next response of a type says. Hot. */
 import { deltaResourceSize } from '../envoy/index.js';
-import type { Todo } from './pending.js';
+import type { Removal, Todo } from './pending.js';
 import type { XdsResource } from './resource.js';
 import type { Item, Shipped, TypeState } from './type-state.js';
 
@@ -8,10 +8,14 @@ import type { Item, Shipped, TypeState } from './type-state.js';
 export interface ComposeOptions {
   readonly isDelta: boolean;
   readonly maxBytes: number;
+  /** The newest generation. */
+  readonly generation: number;
   /** The newest resource of a name that the subscription covers. */
   newest(name: string): XdsResource | undefined;
   /** True while the name must wait for another type. */
   isHeldBack(name: string, todo: Todo): boolean;
+  /** The name went away before the client had it. */
+  vanished(): void;
   /** After a reconnect: the client holds exactly this, so it has accepted it before. */
   confirm(resource: XdsResource): void;
 }
@@ -40,7 +44,7 @@ export function compose(
 export function composeRemovals(
   type: TypeState,
   options: ComposeOptions,
-  mayRemove: (todo: Todo) => boolean,
+  mayRemove: (removal: Removal) => boolean,
 ): ReadonlyMap<string, Shipped> | undefined {
   const items = new Map<string, Shipped>();
   for (const [name, todo] of type.pending.removals) {
@@ -55,7 +59,7 @@ export function composeRemovals(
 
 function emptyAnswer(type: TypeState): ReadonlyMap<string, Shipped> {
   type.owesAnswer = false;
-  const todo: Todo = { generation: Infinity, sinceMs: 0, isForced: true, isReassert: false };
+  const todo: Todo = { generation: Infinity, sinceMs: 0, isForced: true };
   return new Map(type.rule.emptyAnswer.map((name) => [name, { item: { kind: 'gone' }, todo }]));
 }
 
@@ -81,14 +85,14 @@ function take(
       size += bytes;
       removals.delete(name);
       // An older form was repeated to unblock the client; the newer one still has to go.
-      if (todo.isReassert && options.isHeldBack(name, todo)) {
-        again.push([name, { ...todo, isForced: false, isReassert: false }]);
+      if (todo.isForced && options.isHeldBack(name, todo)) {
+        again.push([name, { ...todo, isForced: false }]);
       }
     }
     now.delete(name);
     if (item === undefined) continue;
     if (item.kind === 'gone' && type.rule.phase === 'make' && isHeld(type, name)) {
-      removals.set(name, todo);
+      removals.set(name, { ...todo, decidedAt: options.generation });
     } else items.set(name, { item, todo });
   }
   for (const [name, todo] of again) now.set(name, todo);
@@ -124,7 +128,7 @@ function decide(
     return undefined;
   }
   if (!options.isHeldBack(name, todo)) return { kind: 'set', resource };
-  if (!todo.isReassert) return 'hold';
+  if (!todo.isForced) return 'hold';
   return { kind: 'set', resource: had?.resource ?? resource };
 }
 
@@ -138,6 +142,7 @@ function decideAbsent(
   const isExplicit = type.subscription.names.has(name);
   const had = type.held.get(name);
   type.parked.delete(name);
+  if (had?.version === undefined) options.vanished();
   if (isExplicit && rule.missing === 'wait') return undefined;
   // Partial responses have no word for absence; it follows from what refers to the name.
   if (!options.isDelta && !rule.isFullSet) return undefined;

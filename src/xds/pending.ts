@@ -6,12 +6,16 @@ export interface Todo {
   /** The oldest generation that this name still owes the client. */
   readonly generation: number;
   readonly sinceMs: number;
-  /** Answered even if the client holds this very version. */
+  /** The client waits for it, even if it holds this very version. */
   readonly isForced: boolean;
-  /** What refers to it went out, so it must follow, whatever else it waits for. */
-  readonly isReassert: boolean;
   /** The content to send, where it was fixed at an earlier moment; absent: the newest. */
   readonly captured?: { readonly resource: XdsResource | undefined };
+}
+
+/** A removal, and when it was found to be one. */
+export interface Removal extends Todo {
+  /** The newest generation then: what refers to the name must be of this one or newer. */
+  readonly decidedAt: number;
 }
 
 /** Names by when they may be sent. */
@@ -21,7 +25,7 @@ export interface Pending {
   /** For the next response. */
   readonly now: Map<string, Todo>;
   /** Removals that wait until nothing refers to the name any more. */
-  readonly removals: Map<string, Todo>;
+  readonly removals: Map<string, Removal>;
   /** While a rejected response is taken apart: which names may go together, in order. */
   groups: readonly (readonly string[])[];
 }
@@ -42,7 +46,6 @@ function combine(old: Todo, fresh: Todo): Todo {
     generation: Math.min(old.generation, fresh.generation),
     sinceMs: Math.min(old.sinceMs, fresh.sinceMs),
     isForced: old.isForced || fresh.isForced,
-    isReassert: old.isReassert || fresh.isReassert,
     ...(fresh.captured === undefined ? {} : { captured: fresh.captured }),
   };
 }
@@ -60,6 +63,15 @@ export function promote(
     );
   }
   pending.next.clear();
+}
+
+/** Moves what was to be sent back to the next wave, which will fix its contents anew. */
+export function postpone(pending: Pending): void {
+  for (const [name, todo] of pending.now) {
+    const { generation, sinceMs, isForced } = todo;
+    merge(pending.next, name, { generation, sinceMs, isForced });
+  }
+  pending.now.clear();
 }
 
 /** Takes a name out of everything. */

@@ -105,9 +105,9 @@ export function createStreamState(options: {
     return type.subscription.isWildcard && resource.isEager ? resource : undefined;
   };
 
-  const mark = (type: TypeState, name: string, isForced: boolean, isReassert = false): void => {
+  const mark = (type: TypeState, name: string, isForced: boolean): void => {
     const generation = view.generation();
-    merge(type.pending.next, name, { generation, sinceMs: options.now(), isForced, isReassert });
+    merge(type.pending.next, name, { generation, sinceMs: options.now(), isForced });
   };
 
   const typeOf = (typeUrl: string): TypeState | undefined => {
@@ -147,9 +147,18 @@ export function createStreamState(options: {
       view.watchName(typeUrl, name);
       if (isDemand) events.onDemand(typeUrl, name, true);
     }
-    for (const name of change.asked) mark(type, name, !initialVersions.has(name));
+    for (const name of change.asked) {
+      mark(type, name, !initialVersions.has(name) || isAwaited(type, name));
+    }
     if (change.refusedCount > 0) events.onNamesRefused(typeUrl, change.refusedCount);
   };
+
+  /** What refers to `name` is on its way, and the client withholds its answer until this follows. */
+  const isAwaited = (type: TypeState, name: string): boolean =>
+    rules.reassert.some(
+      ({ whenSent, resend }) =>
+        resend === type.rule.typeUrl && types.get(whenSent)?.inFlight?.items.has(name) === true,
+    );
 
   const startWildcard = (type: TypeState, owesAnswer: boolean): void => {
     view.watchWildcard(type.rule.typeUrl);
@@ -187,8 +196,12 @@ export function createStreamState(options: {
   const composeOptions = (type: TypeState, confirmed: XdsResource[]): ComposeOptions => ({
     isDelta,
     maxBytes: rules.maxResponseBytes,
+    generation: view.generation(),
     newest: (name) => newest(type, name),
     isHeldBack: (name, todo) => isHeldBack(type, name, todo),
+    vanished: () => {
+      if (type.rule.phase === 'make') waves.vanished();
+    },
     confirm: (resource) => confirmed.push(resource),
   });
 
@@ -241,7 +254,7 @@ export function createStreamState(options: {
       if (whenSent !== typeUrl || follower === undefined) continue;
       for (const [name, { item }] of items) {
         if (item.kind === 'set' && newest(follower, name) !== undefined) {
-          mark(follower, name, true, true);
+          mark(follower, name, true);
         }
       }
     }
@@ -268,7 +281,8 @@ export function createStreamState(options: {
     for (const type of make) {
       ship(
         type,
-        (composing) => composeRemovals(type, composing, (todo) => waves.mayRemove(todo.generation)),
+        (composing) =>
+          composeRemovals(type, composing, ({ decidedAt }) => waves.mayRemove(decidedAt)),
         out,
       );
     }

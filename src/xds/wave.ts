@@ -1,5 +1,5 @@
 /** When resources that refer to others may go out: make before break. Mutable state; hot. */
-import { oldestGeneration, promote } from './pending.js';
+import { oldestGeneration, postpone, promote } from './pending.js';
 import type { XdsResource } from './resource.js';
 import type { TypeState } from './type-state.js';
 
@@ -9,6 +9,8 @@ export interface Waves {
   setTypes(make: readonly TypeState[], use: readonly TypeState[]): void;
   /** Sends what may be sent; `ship` returns false when the type has nothing to say. */
   advance(ship: (type: TypeState) => boolean): void;
+  /** A name of a `make` type went away before it was sent, so what refers to it must not go out. */
+  vanished(): void;
   /** True when nothing the client holds can still refer to what went away in `generation`. */
   mayRemove(generation: number): boolean;
   isActive(): boolean;
@@ -26,7 +28,7 @@ interface Wave {
  * generation or older in the `make` types has been answered, and then sends one type after the
  * other, each when the one before has been answered. What changes meanwhile goes into the next
  * wave, so waves end, and a route never goes out before its cluster however fast changes come.
- * Each wait is bounded by `orderWaitMs`.
+ * Each wait for an answer is bounded by `orderWaitMs`.
  */
 export function createWaves(options: {
   readonly orderWaitMs: number;
@@ -38,6 +40,8 @@ export function createWaves(options: {
   let use: readonly TypeState[] = [];
   let wave: Wave | undefined;
   let completed = 0;
+  // Since when the wave that had to be given up was waiting.
+  let waitingSinceMs: number | undefined;
   const openedAtMs = options.now();
 
   const hasWork = (): boolean =>
@@ -47,20 +51,25 @@ export function createWaves(options: {
 
   const start = (): Wave => {
     for (const type of use) promote(type.pending, (name) => options.newest(type, name));
-    return { generation: options.generation(), startedAtMs: options.now(), stage: 0 };
+    const startedAtMs = waitingSinceMs ?? options.now();
+    waitingSinceMs = undefined;
+    return { generation: options.generation(), startedAtMs, stage: 0 };
   };
 
-  const isMade = (generation: number): boolean =>
-    make.every(
-      ({ pending, inFlight }) =>
-        oldestGeneration(pending) > generation && (inFlight?.oldest ?? Infinity) > generation,
-    );
+  const isSent = (generation: number): boolean =>
+    make.every(({ pending }) => oldestGeneration(pending) > generation);
+
+  const isAnswered = (generation: number): boolean =>
+    make.every(({ inFlight }) => (inFlight?.oldest ?? Infinity) > generation);
 
   const isOver = (sinceMs: number): boolean => options.now() - sinceMs >= options.orderWaitMs;
 
   /** True: the wave is through. False: it waits. */
   const run = (current: Wave, ship: (type: TypeState) => boolean): boolean => {
-    if (!isMade(current.generation) && !isOver(current.startedAtMs)) return false;
+    const { generation, startedAtMs } = current;
+    // A late answer is no reason to wait for ever; what was never sent is.
+    if (!isSent(generation)) return false;
+    if (!isAnswered(generation) && !isOver(startedAtMs)) return false;
     for (; current.stage < use.length; current.stage += 1) {
       const type = use[current.stage];
       if (type === undefined) break;
@@ -93,6 +102,12 @@ export function createWaves(options: {
         if (use.every(({ inFlight, pending }) => inFlight !== undefined || isEmpty(pending)))
           return;
       }
+    },
+    vanished: () => {
+      if (wave === undefined) return;
+      waitingSinceMs = wave.startedAtMs;
+      wave = undefined;
+      for (const { pending } of use) postpone(pending);
     },
     mayRemove: (generation) => {
       // A client that reconnects may not have said yet what else it holds, and what that refers to.

@@ -25,7 +25,7 @@ export interface HeldResource {
 /** The client. */
 export interface ModelEnvoy {
   readonly held: ReadonlyMap<string, ReadonlyMap<string, HeldResource>>;
-  /** References that pointed at nothing when they came into force. */
+  /** References that pointed at nothing, or at a cluster that was not ready yet. */
   readonly dangling: readonly string[];
   /** Starts a stream: what it asks for first, in the order of Envoy. */
   connect(): readonly ModelRequest[];
@@ -76,6 +76,8 @@ export function createModelEnvoy(options: {
   let views = new Map<string, TypeView>();
   // Clusters that wait for their endpoints, and the ACK of the response that brought them.
   let warming = new Set<string>();
+  // Clusters that have been ready at least once.
+  const usable = new Set<string>();
   let heldBack: ModelRequest | undefined;
 
   const of = (typeUrl: string): Map<string, HeldResource> =>
@@ -151,10 +153,12 @@ export function createModelEnvoy(options: {
   };
 
   const look = (): void => {
+    for (const name of of(cds).keys()) if (!warming.has(name)) usable.add(name);
+    for (const name of usable) if (!of(cds).has(name)) usable.delete(name);
     for (const typeUrl of [rds, vhds]) {
       for (const [name, { text, refersTo }] of of(typeUrl)) {
         for (const to of refersTo) {
-          if (!of(cds).has(to)) dangling.push(`${name}=${text} -> ${to}`);
+          if (!usable.has(to)) dangling.push(`${name}=${text} -> ${to}`);
         }
       }
     }
@@ -235,6 +239,7 @@ export function createModelEnvoy(options: {
     receive,
     expire: () => {
       warming.clear();
+      look();
       return release();
     },
     ask: (typeUrl, name) => {
