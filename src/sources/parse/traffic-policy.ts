@@ -69,7 +69,8 @@ interface Sections extends Inbound {
   readonly egressMode?: NonNullable<TrafficPolicy['egressMode']>;
 }
 
-const modeSchema = z.enum(['Enforce', 'Audit', 'Disabled']);
+/** `spec.mode`. */
+export const modeSchema = z.enum(['Enforce', 'Audit', 'Disabled']);
 
 function readSections(spec: Cursor, ownNamespace: string): Sections {
   const fields = ['targetRefs', 'mode', 'routes', 'outbound', 'inbound', 'telemetry'];

@@ -16,15 +16,25 @@ export function strict<T extends z.ZodRawShape>(shape: T): z.ZodObject<T, z.core
   });
 }
 
+// Only grows while modules load; the reference page reads it.
+const notYetSchemas = new WeakSet();
+
 /** Marks a part of the schema that this version cannot carry out: well-formed, but refused. */
 export function notYet<T extends z.ZodType>(schema: T): T {
-  return schema.superRefine((_, context) => {
+  const marked = schema.superRefine((_, context) => {
     context.addIssue({
       code: 'custom',
       message: 'this version of Skerry cannot carry out this field',
       params: { isNotImplemented: true },
     });
   });
+  notYetSchemas.add(marked);
+  return marked;
+}
+
+/** Whether `schema` was marked by {@link notYet}. */
+export function isNotYet(schema: object): boolean {
+  return notYetSchemas.has(schema);
 }
 
 /** A text that `problemOf` finds nothing wrong with; `expected` is said of what is no text at all. */

@@ -21,7 +21,8 @@ import {
 import { checkNames } from './rule-names.js';
 import { openSection } from './section.js';
 
-const maxRules = 256;
+/** How many rules `allow` and `deny` may have each. */
+export const maxRules = 256;
 
 /** What `inbound` says. */
 export interface Inbound {

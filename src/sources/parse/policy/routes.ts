@@ -23,7 +23,8 @@ import {
 import { toServiceRef } from './service-schema.js';
 import { durationMs } from './texts.js';
 
-const maxRoutes = 64;
+/** How many routes a policy may have. */
+export const maxRoutes = 64;
 
 /** The rules, in order; what is wrong in them is in the findings. */
 export function readRoutes(cursor: Cursor, ownNamespace: string): readonly RouteRule[] {

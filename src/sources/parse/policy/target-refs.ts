@@ -7,7 +7,8 @@ import { checkSchema, strict } from './check.js';
 import { selectorSchema } from './service-schema.js';
 import { namespaceName, objectName, portName } from './texts.js';
 
-const maxTargets = 16;
+/** How many targets a policy may have. */
+export const maxTargets = 16;
 
 /** Where a policy stands, which decides what it may speak for. */
 export interface PolicyPlace {
@@ -15,7 +16,8 @@ export interface PolicyPlace {
   readonly rootNamespace: string;
 }
 
-const schemas = {
+/** The schema of a target, by its kind. */
+export const targetSchemas = {
   Service: strict({
     kind: z.literal('Service'),
     name: objectName,
@@ -63,17 +65,17 @@ function readTarget(item: Cursor, ownNamespace: string): PolicyTarget | undefine
   const kind = child(item, 'kind').value;
   switch (kind) {
     case 'Service': {
-      const entry = checkSchema(item, schemas.Service);
+      const entry = checkSchema(item, targetSchemas.Service);
       if (entry === undefined) return undefined;
       const { name, namespace = ownNamespace, sectionName } = entry;
       return { kind, namespace, name, ...(sectionName === undefined ? {} : { sectionName }) };
     }
     case 'Pod': {
-      const entry = checkSchema(item, schemas.Pod);
+      const entry = checkSchema(item, targetSchemas.Pod);
       return entry && { kind, selector: entry.selector.matchLabels };
     }
     case 'Namespace': {
-      const entry = checkSchema(item, schemas.Namespace);
+      const entry = checkSchema(item, targetSchemas.Namespace);
       if (entry === undefined) return undefined;
       return {
         kind,
@@ -81,7 +83,7 @@ function readTarget(item: Cursor, ownNamespace: string): PolicyTarget | undefine
       };
     }
     case 'Mesh':
-      return checkSchema(item, schemas.Mesh) && { kind };
+      return checkSchema(item, targetSchemas.Mesh) && { kind };
     default: {
       const at = isMap(item.value) ? child(item, 'kind') : item;
       refuse(at, 'expected a target of kind Service, Pod, Namespace or Mesh');

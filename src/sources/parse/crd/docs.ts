@@ -1,0 +1,273 @@
+/** What each field means, by the end of its path: the descriptions in the CRD and on the reference page. */
+import { fieldAt, fieldKey } from './field-table.js';
+
+/** What is said of one field. */
+export interface FieldDoc {
+  /** A sentence without its full stop. */
+  readonly text: string;
+  /** What holds when it is absent. */
+  readonly preset?: string;
+}
+
+type Entry = string | readonly [text: string, preset: string];
+
+const targets: Readonly<Record<string, Entry>> = {
+  spec: 'What is asked for; only targetRefs is required',
+  'spec.targetRefs': 'Whom the policy is about: targets of one kind, each once',
+  'targetRefs[].kind':
+    'Service (calls to it), Pod (workloads, as servers and as clients), Namespace (all of this one) or Mesh (everything; in the root namespace only)',
+  'targetRefs[].name': 'The name of the Service',
+  'targetRefs[].namespace': [
+    'The namespace of the Service; another one than the policy’s makes a consumer’s policy, for calls of this namespace only',
+    'the policy’s own',
+  ],
+  'targetRefs[].sectionName': ['The name of one port of the Service', 'all ports'],
+  'targetRefs[].selector':
+    'Which pods, or (in the root namespace only) which namespaces, by their labels',
+  'spec.mode': ['Enforce, Audit (report what would change, change nothing) or Disabled', 'Enforce'],
+  matchLabels: 'Labels that must all be there with these values',
+};
+
+const routes: Readonly<Record<string, Entry>> = {
+  'spec.routes': [
+    'How calls to the target are routed: the first route that matches wins; where none does, 404',
+    'every call goes to the target',
+  ],
+  'routes[].name': ['Names the rule in logs and in findings', 'rule-<index>'],
+  'routes[].matches': ['Alternatives; all fields of one entry must hold together', 'everything'],
+  'matches[].path': 'The path of the request, without its query',
+  'path.type': ['How the value is compared; a prefix ends at a slash', 'PathPrefix'],
+  'path.value':
+    'What it is compared with; a regular expression is RE2’s and matches the whole path',
+  'matches[].method': 'The method, in capitals',
+  'matches[].headers': 'Headers that must all match',
+  'headers[].name': 'The header’s name, in any case',
+  'headers[].type': ['How the value is compared', 'Exact'],
+  'headers[].value': 'What it is compared with; absent for Present',
+  'matches[].queryParams': 'Parameters of the query that must all match',
+  'queryParams[].name': 'The parameter’s name',
+  'queryParams[].type': ['How the value is compared', 'Exact'],
+  'queryParams[].value': 'What it is compared with; absent for Present',
+  'matches[].from': ['Only calls of these callers', 'all callers'],
+  'routes[].backends': ['Where calls go, split by weight', 'the target itself'],
+  'backends[].service': 'The name of a Service',
+  'backends[].subset': 'Labels of those endpoints of the target that are meant',
+  'backends[].weight': ['The share among the weights, which need not add up to 100', '1'],
+  'routes[].rewrite': 'What the callee sees instead',
+  'rewrite.path': 'The new path: of prefix and replace exactly one',
+  'rewrite.hostname': 'The new Host header',
+  'path.prefix': 'What the matched prefix becomes',
+  'path.replace': 'What the whole path becomes',
+  'routes[].redirect': 'Answers with a redirection instead of forwarding',
+  'redirect.scheme': ['The scheme of the new URL', 'the request’s'],
+  'redirect.hostname': ['The host of the new URL', 'the request’s'],
+  'redirect.path': ['The path of the new URL', 'the request’s'],
+  'redirect.port': ['The port of the new URL', 'the request’s'],
+  'redirect.statusCode': ['The status of the answer', '302'],
+  'routes[].requestHeaders': 'Changes to the headers that the callee sees',
+  'routes[].responseHeaders': 'Changes to the headers that the caller sees',
+  'Headers.set': 'Headers replaced, or added where they are absent',
+  'Headers.add': 'Headers added beside those that are there',
+  'Headers.remove': 'Names of headers taken away',
+  'routes[].mirror': 'A Service that gets a copy of the calls; its answers are dropped',
+  'mirror.percent': ['The share of calls that is copied', '100'],
+  'routes[].fault': 'Faults for tests',
+  'fault.delay': 'Delays calls',
+  'fault.abort': 'Answers instead of the callee',
+  'fault.delay.percent': ['The share of calls', '100'],
+  'fault.abort.percent': ['The share of calls', '100'],
+  'delay.duration': 'How long',
+  'abort.httpStatus': 'The HTTP status of the answer',
+  'abort.grpcStatus': 'The gRPC status of the answer',
+  'routes[].timeout': [
+    'How long a call may take in all; 0s: without end',
+    'as outbound.timeouts.request',
+  ],
+  'routes[].retries': ['When a call is tried again', 'as outbound.retries'],
+};
+
+const outbound: Readonly<Record<string, Entry>> = {
+  'spec.outbound': 'How callers treat the target, or (Pod) how these pods call out',
+  'outbound.timeouts': 'How long is waited',
+  'timeouts.connect': ['For a connection', '1s'],
+  'timeouts.request': ['For a whole call; 0s: without end', '0s'],
+  'timeouts.idle': ['Before an idle connection is closed; 0s: never', '1h'],
+  'outbound.retries': 'When a call is tried again',
+  'retries.attempts': ['How many times more; 0: never', '2'],
+  'retries.on': [
+    'After which failures',
+    'connect-failure, refused-stream, reset-before-request: what the callee cannot have processed',
+  ],
+  'retries.perTryTimeout': ['How long one attempt may take', 'the whole timeout'],
+  'retries.backoff': 'How long is waited between attempts',
+  'backoff.base': ['At first', '25ms'],
+  'backoff.max': ['At most', '250ms'],
+  'retries.statusCodes': 'Statuses that count as failures, with retriable-status-codes',
+  'retries.budget': 'Bounds all retries to the callee together',
+  'budget.percent': ['Of the calls under way', '20'],
+  'budget.minConcurrent': ['So many are always allowed', '3'],
+  'outbound.loadBalancing': 'Which endpoint gets a call',
+  'loadBalancing.algorithm': ['How it is chosen', 'LeastRequest'],
+  'loadBalancing.hashOn': 'What RingHash and Maglev hash: one of the fields',
+  'hashOn.header': 'The value of this header',
+  'hashOn.cookie': 'The value of a cookie, which is set where it is absent',
+  'cookie.name': 'The cookie’s name',
+  'cookie.ttl': ['How long a cookie that is set lives', 'the session'],
+  'hashOn.sourceIP': 'The address of the caller',
+  'hashOn.queryParam': 'The value of this parameter of the query',
+  'loadBalancing.slowStart': ['How long a new endpoint is brought up to its share', '0s'],
+  'loadBalancing.locality': ['Whether endpoints of the caller’s zone come first', 'None'],
+  'loadBalancing.failover': 'Services used in this order as healthy endpoints run out',
+  'failover[].service': 'The name of a Service',
+  'outbound.connections': 'Limits per sidecar',
+  'connections.max': ['Connections', 'never met by accident'],
+  'connections.maxPending': ['Calls that wait for a connection', 'never met by accident'],
+  'connections.maxRequests': ['Calls under way', 'never met by accident'],
+  'connections.maxRequestsPerConnection': [
+    'Calls before a connection is replaced; 0: no limit',
+    '0',
+  ],
+  'connections.tcpKeepalive': 'How long a connection is idle before TCP asks for life',
+  'outbound.outlierDetection': ['Leaves out endpoints that fail', 'none is left out'],
+  'outlierDetection.consecutive5xx': 'Answers of 5xx in a row',
+  'outlierDetection.consecutiveGatewayErrors': 'Answers of 502, 503 or 504 in a row',
+  'outlierDetection.successRate': 'Compares endpoints with each other',
+  'outlierDetection.interval': 'How often is looked',
+  'outlierDetection.baseEjection': 'How long the first time; longer each time',
+  'outlierDetection.maxEjectedPercent': 'Never more than these of the endpoints',
+  'outbound.tls': 'TLS to the callee',
+  'tls.mode': [
+    'Auto (mTLS to every endpoint in the mesh, else plaintext), Mesh (mTLS or refuse), Simple, Mutual or None',
+    'Auto',
+  ],
+  'tls.sni': 'The name asked for',
+  'tls.caBundle': 'Who signs the callee’s certificate',
+  'caBundle.configMap': 'A ConfigMap with a PEM bundle',
+  'tls.credential': 'The certificate shown to the callee',
+  'credential.secret': 'A Secret of this namespace with the opt-in label',
+  'outbound.egress': 'Calls of these pods to what is no Service',
+  'egress.mode': ['AllowAny or KnownOnly', 'AllowAny'],
+  'egress.allow': 'What is known besides Services',
+  'allow[].host': 'A host name',
+  'allow[].cidr': 'A block of addresses',
+};
+
+const inbound: Readonly<Record<string, Entry>> = {
+  'spec.inbound': 'What the target accepts; on a Service: what its workloads accept',
+  'inbound.mtls': 'Which connections are accepted; the nearest policy that says so wins whole',
+  'mtls.mode': ['Strict (mTLS only), Permissive (both) or Disabled', 'Permissive'],
+  'mtls.ports': 'Another mode for these container ports',
+  'mtls.floor': ['Strict here cannot be lowered by anything nearer', 'false'],
+  'inbound.authorization':
+    'Who may call: any deny that matches refuses, else any allow that matches admits, else the nearest default decides',
+  'authorization.default': ['What holds where no rule matches', 'Inherit'],
+  'authorization.deny': 'Calls that are refused, whoever allows them',
+  'authorization.allow': 'Calls that are admitted; an empty list admits nobody',
+  'deny[].name': ['Names the rule in logs', 'deny-<index>'],
+  'allow[].name': ['Names the rule in logs', 'allow-<index>'],
+  from: ['Callers; the entries are alternatives, the fields of one hold together', 'everybody'],
+  'from[].namespace': 'Workloads of this namespace',
+  'from[].serviceAccount': 'Workloads of this service account: namespace/name',
+  'from[].spiffe': 'This SPIFFE ID, or those that begin so, ending in *',
+  'from[].cidr': 'The connection’s peer, never a forwarded header',
+  'from[].namespaceSelector': 'Workloads of the namespaces with these labels',
+  'from[].not': 'But none of these',
+  'not[].namespace': 'Workloads of this namespace',
+  'not[].serviceAccount': 'Workloads of this service account: namespace/name',
+  'not[].spiffe': 'This SPIFFE ID, or those that begin so, ending in *',
+  'not[].cidr': 'The connection’s peer',
+  'not[].namespaceSelector': 'Workloads of the namespaces with these labels',
+  'not[].not': 'But none of these',
+  to: ['Operations; the entries are alternatives, the fields of one hold together', 'everything'],
+  'to[].ports': 'Container ports',
+  'to[].methods': 'HTTP methods, in capitals',
+  'to[].paths': 'Paths; * may stand at the end',
+  when: 'Further conditions, which must all hold',
+  'when[].claim': 'A claim of the JWT',
+  'when[].issuer': 'Who issued it',
+  'when[].header': 'A header',
+  'when[].values': 'One of these values',
+  'inbound.jwt': 'JSON Web Tokens',
+  'jwt.issuers': 'Who may issue them',
+  'issuers[].issuer': 'The issuer, as in the claim iss',
+  'issuers[].audiences': 'Audiences of which the token must name one',
+  'issuers[].jwks': 'The keys: one of the fields',
+  'jwks.inline': 'The key set as JSON',
+  'jwks.configMap': 'A ConfigMap with the key set',
+  'jwks.url': 'Where it is fetched, through the mesh',
+  'issuers[].forward': 'Whether the app sees the token',
+  'issuers[].fromHeaders': 'Where the token is looked for',
+  'issuers[].claimToHeaders':
+    'Claims copied to headers, which are removed from every request first',
+  'jwt.required': 'Whether a call without a token is refused',
+  'inbound.rateLimit': 'How many calls each sidecar lets in',
+  'rateLimit.requests': 'So many',
+  'rateLimit.per': 'In this time',
+  'rateLimit.burst': 'So many more at once',
+  'rateLimit.perIdentity': 'The same for each caller',
+  'perIdentity.requests': 'So many',
+  'perIdentity.per': 'In this time',
+  'inbound.connections': 'Limits of each sidecar',
+  'inbound.connections.max': 'Connections at once',
+};
+
+const rest: Readonly<Record<string, Entry>> = {
+  namespace: ['The namespace of the Service', 'the policy’s own'],
+  service: 'The name of a Service',
+  port: ['The port of the Service', 'the port that was called'],
+  ports: ['Ports', 'all'],
+  'spec.telemetry': 'What is recorded of calls',
+  'telemetry.accessLog': 'The access log of the sidecar',
+  'accessLog.mode': ['Off, Errors or All', 'Errors'],
+  'accessLog.format': ['JSON or Text', 'JSON'],
+  'telemetry.tracing': 'Spans',
+  'tracing.samplePercent': 'The share of calls',
+  'tracing.collector': 'The Service that takes them',
+  status: 'What became of it; written by the control plane',
+  observedGeneration: 'The generation this speaks of',
+  'status.target': 'The targets in short, for the column TARGET',
+  'status.conditions':
+    'Accepted (Accepted, Invalid, TargetNotFound, Conflicted, Overridden) and Programmed (Programmed, Pending, Rejected)',
+  'conditions[].type': 'Accepted or Programmed',
+  'conditions[].status': 'True, False or Unknown',
+  'conditions[].reason': 'One word',
+  'conditions[].message': 'For people',
+  'conditions[].lastTransitionTime': 'When the status last changed',
+  'status.proxies': 'Sidecars',
+  'proxies.selected': 'To which the policy applies',
+  'proxies.live':
+    'On which this generation is in force: accepted, and no open connection left under the old rules',
+  'proxies.rejected': 'Which refused it; they keep the last good configuration',
+  'proxies.offline': 'Which are not connected',
+  'proxies.summary': 'live/selected, for the column LIVE',
+  'status.slowest': 'The sidecar that is behind all others',
+  'status.firstRejection': 'The first refusal',
+  'firstRejection.proxy': 'Who refused',
+  'firstRejection.message': 'Envoy’s own words',
+  'status.wouldDeny': 'In mode Audit: calls that would have been refused',
+  'wouldDeny.count': 'How many',
+  'wouldDeny.callers': 'The five callers with the most',
+  'callers[].caller': 'Who',
+  'callers[].count': 'How many',
+};
+
+/** By the end of the path; the longest that fits wins. */
+export const fieldDocs: Readonly<Record<string, Entry>> = {
+  ...targets,
+  ...routes,
+  ...outbound,
+  ...inbound,
+  ...rest,
+};
+
+/** What is said of the field at `path`; undefined where nothing is. */
+export function fieldDocAt(path: string): FieldDoc | undefined {
+  const entry = fieldAt(fieldDocs, path);
+  if (entry === undefined) return undefined;
+  return typeof entry === 'string' ? { text: entry } : { text: entry[0], preset: entry[1] };
+}
+
+/** The key by which the field at `path` is described, so that a test finds keys that nothing uses. */
+export function fieldDocKey(path: string): string | undefined {
+  return fieldKey(fieldDocs, path);
+}
