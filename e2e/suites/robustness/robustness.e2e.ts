@@ -28,6 +28,7 @@ const changeFile = '60-change.yaml';
 let mesh: Mesh;
 let caller: Agent;
 let changes = 0;
+let isStateOnSmallDisk = false;
 
 beforeAll(async () => {
   mesh = await startSuiteMesh({
@@ -39,6 +40,10 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  if (isStateOnSmallDisk) {
+    // Lazily, since the control plane has files open there.
+    await runCommand(['umount', '--lazy', mesh.controlPlane().stateDirectory]);
+  }
   await stopSuiteMesh(mesh);
 });
 
@@ -134,65 +139,6 @@ describe('fifty malformed and hostile files', () => {
   });
 });
 
-describe('a disk that is full', () => {
-  const ballast = (): string => join(mesh.controlPlane().stateDirectory, 'ballast');
-
-  afterAll(async () => {
-    // Lazily, since the control plane has files open there.
-    await runCommand(['umount', '--lazy', mesh.controlPlane().stateDirectory]);
-  });
-
-  test('under the state of the control plane stops neither traffic nor changes, and is logged', async () => {
-    await moveStateToSmallDisk();
-    await untilSettled(mesh, 45_000);
-    const load = await startLoad();
-    await changeSomething();
-    await fillUp(ballast());
-    const logged = (await controlPlaneLog(mesh.controlPlane())).length;
-    for (let count = 0; count < 3; count += 1) await changeSomething();
-    await eventually('a warning', async () => {
-      const log = (await controlPlaneLog(mesh.controlPlane())).slice(logged);
-      return /"level":"(warn|error)".*ENOSPC/.test(log) ? true : undefined;
-    });
-    expect(mesh.controlPlane().process().isRunning()).toBe(true);
-    expectNoFailure(await load.stop());
-
-    await rm(ballast());
-    await changeSomething();
-    const last = `${changes}`;
-    // What could not be kept is kept now: a new control plane that finds the file broken goes by it.
-    await mesh.controlPlane().kill();
-    await writeFile(join(mesh.directory, changeFile), 'no policy: [');
-    await mesh.controlPlane().start();
-    await untilSettled(mesh, 45_000);
-    expect((await caller.http({ url })).headers['x-change']).toBe(last);
-    await changeSomething();
-    claim('robustness', 'requests that failed while the state’s disk was full:', 0);
-  });
-
-  async function moveStateToSmallDisk(): Promise<void> {
-    const controlPlane = mesh.controlPlane();
-    const copy = await mkdtemp(join(tmpdir(), 'skerry-e2e-state-'));
-    await controlPlane.kill();
-    await rm(controlPlane.adminSocket, { force: true });
-    await cp(controlPlane.stateDirectory, copy, { recursive: true, preserveTimestamps: true });
-    await runCommand([
-      ...['mount', '-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs'],
-      controlPlane.stateDirectory,
-    ]);
-    await runCommand(['cp', '-a', `${copy}/.`, controlPlane.stateDirectory]);
-    await rm(copy, { recursive: true });
-    await controlPlane.start();
-  }
-
-  async function fillUp(path: string): Promise<void> {
-    await writeFile(path, Buffer.alloc(4 * 1024 * 1024)).catch((error: unknown) => {
-      if (!String(error).includes('ENOSPC')) throw error;
-    });
-    expect((await stat(path)).size).toBeGreaterThan(0);
-  }
-});
-
 describe('a client that does not read', () => {
   test('holds nobody back, and takes no memory without bound', async () => {
     const residentMb = async (): Promise<number> => {
@@ -248,5 +194,60 @@ describe('a client that does not read', () => {
       neverReads: true,
     };
     return (await runAtRouter(mesh, 'ads-client', JSON.stringify(scenario))) as AdsOutcome;
+  }
+});
+
+describe('a disk that is full', () => {
+  const ballast = (): string => join(mesh.controlPlane().stateDirectory, 'ballast');
+
+  test('under the state of the control plane stops neither traffic nor changes, and is logged', async () => {
+    await moveStateToSmallDisk();
+    await untilSettled(mesh, 45_000);
+    const load = await startLoad();
+    await changeSomething();
+    await fillUp(ballast());
+    const logged = (await controlPlaneLog(mesh.controlPlane())).length;
+    for (let count = 0; count < 3; count += 1) await changeSomething();
+    await eventually('a warning', async () => {
+      const log = (await controlPlaneLog(mesh.controlPlane())).slice(logged);
+      return /"level":"(warn|error)".*ENOSPC/.test(log) ? true : undefined;
+    });
+    expect(mesh.controlPlane().process().isRunning()).toBe(true);
+    expectNoFailure(await load.stop());
+
+    await rm(ballast());
+    await changeSomething();
+    const last = `${changes}`;
+    // What could not be kept is kept now: a new control plane that finds the file broken goes by it.
+    await mesh.controlPlane().kill();
+    await writeFile(join(mesh.directory, changeFile), 'no policy: [');
+    await mesh.controlPlane().start();
+    await untilSettled(mesh, 45_000);
+    expect((await caller.http({ url })).headers['x-change']).toBe(last);
+    await changeSomething();
+    claim('robustness', 'requests that failed while the state’s disk was full:', 0);
+  });
+
+  async function moveStateToSmallDisk(): Promise<void> {
+    const controlPlane = mesh.controlPlane();
+    const copy = await mkdtemp(join(tmpdir(), 'skerry-e2e-state-'));
+    await controlPlane.kill();
+    await rm(controlPlane.adminSocket, { force: true });
+    await cp(controlPlane.stateDirectory, copy, { recursive: true, preserveTimestamps: true });
+    await runCommand([
+      ...['mount', '-t', 'tmpfs', '-o', 'size=1m,mode=0700', 'tmpfs'],
+      controlPlane.stateDirectory,
+    ]);
+    await runCommand(['cp', '-a', `${copy}/.`, controlPlane.stateDirectory]);
+    isStateOnSmallDisk = true;
+    await rm(copy, { recursive: true });
+    await controlPlane.start();
+  }
+
+  async function fillUp(path: string): Promise<void> {
+    await writeFile(path, Buffer.alloc(4 * 1024 * 1024)).catch((error: unknown) => {
+      if (!String(error).includes('ENOSPC')) throw error;
+    });
+    expect((await stat(path)).size).toBeGreaterThan(0);
   }
 });
