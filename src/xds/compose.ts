@@ -14,6 +14,8 @@ export interface ComposeOptions {
   newest(name: string): XdsResource | undefined;
   /** True while the name must wait for another type. */
   isHeldBack(name: string, todo: Todo): boolean;
+  /** True while the client withholds another answer until this name is answered. */
+  isAwaited(name: string): boolean;
   /** The name went away before the client had it. */
   vanished(): void;
   /** After a reconnect: the client holds exactly this, so it has accepted it before. */
@@ -91,7 +93,8 @@ function take(
     }
     now.delete(name);
     if (item === undefined) continue;
-    if (item.kind === 'gone' && type.rule.phase === 'make' && isHeld(type, name)) {
+    const isDeferred = type.rule.phase === 'make' && isHeld(type, name) && !options.isAwaited(name);
+    if (item.kind === 'gone' && isDeferred) {
       removals.set(name, { ...todo, decidedAt: options.generation });
     } else items.set(name, { item, todo });
   }

@@ -16,6 +16,7 @@ import { inspect, type StreamSnapshot } from './stream-snapshot.js';
 import { applyDeltaRequest, applySotwRequest, type SubscriptionChange } from './subscription.js';
 import {
   accept,
+  covers,
   createTypeState,
   giveUp,
   letGo,
@@ -199,6 +200,7 @@ export function createStreamState(options: {
     generation: view.generation(),
     newest: (name) => newest(type, name),
     isHeldBack: (name, todo) => isHeldBack(type, name, todo),
+    isAwaited: (name) => isAwaited(type, name),
     vanished: () => {
       if (type.rule.phase === 'make') waves.vanished();
     },
@@ -253,9 +255,7 @@ export function createStreamState(options: {
       const follower = types.get(resend);
       if (whenSent !== typeUrl || follower === undefined) continue;
       for (const [name, { item }] of items) {
-        if (item.kind === 'set' && newest(follower, name) !== undefined) {
-          mark(follower, name, true);
-        }
+        if (item.kind === 'set' && covers(follower, name)) mark(follower, name, true);
       }
     }
   };

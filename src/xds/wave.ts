@@ -19,7 +19,6 @@ export interface Waves {
 interface Wave {
   /** Contents are those of this generation. */
   readonly generation: number;
-  readonly startedAtMs: number;
   stage: number;
 }
 
@@ -40,8 +39,6 @@ export function createWaves(options: {
   let use: readonly TypeState[] = [];
   let wave: Wave | undefined;
   let completed = 0;
-  // Since when the wave that had to be given up was waiting.
-  let waitingSinceMs: number | undefined;
   const openedAtMs = options.now();
 
   const hasWork = (): boolean =>
@@ -51,25 +48,23 @@ export function createWaves(options: {
 
   const start = (): Wave => {
     for (const type of use) promote(type.pending, (name) => options.newest(type, name));
-    const startedAtMs = waitingSinceMs ?? options.now();
-    waitingSinceMs = undefined;
-    return { generation: options.generation(), startedAtMs, stage: 0 };
+    return { generation: options.generation(), stage: 0 };
   };
+
+  const isOver = (sinceMs: number): boolean => options.now() - sinceMs >= options.orderWaitMs;
 
   const isSent = (generation: number): boolean =>
     make.every(({ pending }) => oldestGeneration(pending) > generation);
 
   const isAnswered = (generation: number): boolean =>
-    make.every(({ inFlight }) => (inFlight?.oldest ?? Infinity) > generation);
-
-  const isOver = (sinceMs: number): boolean => options.now() - sinceMs >= options.orderWaitMs;
+    make.every(
+      ({ inFlight }) =>
+        inFlight === undefined || inFlight.oldest > generation || isOver(inFlight.sentAtMs),
+    );
 
   /** True: the wave is through. False: it waits. */
   const run = (current: Wave, ship: (type: TypeState) => boolean): boolean => {
-    const { generation, startedAtMs } = current;
-    // A late answer is no reason to wait for ever; what was never sent is.
-    if (!isSent(generation)) return false;
-    if (!isAnswered(generation) && !isOver(startedAtMs)) return false;
+    if (!isSent(current.generation) || !isAnswered(current.generation)) return false;
     for (; current.stage < use.length; current.stage += 1) {
       const type = use[current.stage];
       if (type === undefined) break;
@@ -105,7 +100,6 @@ export function createWaves(options: {
     },
     vanished: () => {
       if (wave === undefined) return;
-      waitingSinceMs = wave.startedAtMs;
       wave = undefined;
       for (const { pending } of use) postpone(pending);
     },
