@@ -112,10 +112,9 @@ function defineWorkloads(
   const addresses = graph.expand('addresses', own, ({ ips }) =>
     ips.map((ip): readonly [string, string] => [ip, ip]),
   );
-  const owners = graph.derive('address-owners', addresses, (ip, _key, read) => {
-    const owner = workloads.ownerOf(read, { workloadsByIp }, ip);
-    return owner === undefined ? undefined : workloads.toAddressOwner(owner);
-  });
+  const owners = graph.derive('address-owners', addresses, (ip, _key, read) =>
+    workloads.toAddressOwner(workloads.ownerOf(read, { workloadsByIp }, ip)),
+  );
   const servicesByVip = graph.lookup('services-by-vip', sources.services, (row) => row.clusterIPs);
   const allVips = graph.expand('all-vips', sources.services, (row) =>
     row.clusterIPs.map((ip): readonly [string, string] => [ip, ip]),
@@ -135,6 +134,7 @@ function defineWorkloads(
     workloads: own,
     workloadsByIp,
     workloadsByNamespace: graph.lookup('workloads-by-namespace', own, (row) => [row.namespace]),
+    workloadsByLabel: graph.lookup('workloads-by-label', own, workloads.labelKeys),
     owners,
     sidecars,
     sidecarsByNamespace: graph.lookup('sidecars-by-namespace', sidecars, (row) => [row.namespace]),
@@ -149,7 +149,9 @@ function defineEndpoints(
   const own = graph.derive('endpoint-groups', sources.services, (row, _key, read) =>
     groups.toEndpointGroup(row, read, tables),
   );
-  const served = graph.expand('served-ports', own, groups.toServedPorts);
+  const served = graph.expand('served-ports', own, (row, _key, read) =>
+    groups.toServedPorts(row, read, tables),
+  );
   const headless = graph.expand('headless-addresses', own, groups.toHeadlessAddresses);
   return {
     ...tables,
@@ -168,13 +170,12 @@ function definePolicies(
   settings: PipelineSettings,
   tables: EndpointTables,
 ): PolicyTables {
-  const root = settings.rootNamespace;
   const inbound = graph.derive('inbound-policies', sources.policies, (form) =>
-    attach.toInboundPolicy(form, root),
+    attach.toInboundPolicy(form, settings.rootNamespace),
   );
   const routes = graph.derive('route-policies', sources.policies, attach.toRoutePolicy);
   const egress = graph.derive('egress-policies', sources.policies, (form) =>
-    attach.toEgressPolicy(form, root),
+    attach.toEgressPolicy(form, settings.rootNamespace),
   );
   return {
     ...tables,

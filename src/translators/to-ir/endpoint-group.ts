@@ -11,6 +11,7 @@ import {
   type SliceEndpoint,
   type SpiffeId,
 } from '../../model/index.js';
+import { selectedPorts } from './selected-ports.js';
 import type { WorkloadTables } from './tables.js';
 
 /** One endpoint of a port. */
@@ -170,16 +171,27 @@ export function isOwnPod(service: ServiceKey, { pod }: Pick<GroupEndpoint, 'pod'
   return pod !== undefined && namespaceOf(pod) === namespaceOf(service);
 }
 
-/** One row per container port of its own namespace's pods that the Service leads to. */
-export function* toServedPorts(group: EndpointGroup): Iterable<readonly [string, ServedPort]> {
+/** One row per container port of its own namespace's pods that the Service leads to, or selects. */
+export function* toServedPorts(
+  group: EndpointGroup,
+  read: Read,
+  tables: Pick<WorkloadTables, 'services' | 'workloadsByLabel'>,
+): Iterable<readonly [string, ServedPort]> {
+  const row = read.get(tables.services, group.service);
+  const selected = row === undefined ? [] : selectedPorts(row, read, tables);
+  for (const served of selected) yield [servedKey(served), served];
   for (const { name, protocol, endpoints } of group.ports) {
     for (const endpoint of endpoints) {
       const { pod, port } = endpoint;
       if (pod === undefined || !isOwnPod(group.service, endpoint)) continue;
-      const key = `${pod} ${group.service} ${name} ${String(port)}`;
-      yield [key, { pod, service: group.service, portName: name, port, protocol }];
+      const served = { pod, service: group.service, portName: name, port, protocol };
+      yield [servedKey(served), served];
     }
   }
+}
+
+function servedKey({ pod, service, portName, port }: ServedPort): string {
+  return `${pod} ${service} ${portName} ${String(port)}`;
 }
 
 /** Addresses of endpoints that no pod owns, with the Service that names them. */

@@ -31,6 +31,8 @@ export interface WorkloadTables extends SourceTables {
   readonly workloads: Collection<Workload>;
   readonly workloadsByIp: Lookup<Workload>;
   readonly workloadsByNamespace: Lookup<Workload>;
+  /** By {@link labelKeys}. */
+  readonly workloadsByLabel: Lookup<Workload>;
   /** By IP. */
   readonly owners: Collection<AddressOwner>;
   readonly sidecars: Collection<Sidecar>;

@@ -1,6 +1,14 @@
 /** Pods that can be called, who owns which address, and which pods have a sidecar. */
 import type { Read } from '../../graph/index.js';
-import { spiffeId, type Labels, type Pod, type PodKey, type SpiffeId } from '../../model/index.js';
+import {
+  spiffeId,
+  type ContainerPort,
+  type Labels,
+  type Pod,
+  type PodKey,
+  type SpiffeId,
+} from '../../model/index.js';
+import { labelKey } from './labels.js';
 import type { WorkloadTables } from './tables.js';
 
 /** A pod that has addresses of its own. */
@@ -13,6 +21,7 @@ export interface Workload {
   readonly isInMesh: boolean;
   readonly isTerminating: boolean;
   readonly creationTimestampMs: number;
+  readonly containerPorts: readonly ContainerPort[];
 }
 
 /** What an address is, by the pod that owns it. */
@@ -47,6 +56,7 @@ export function toWorkload(pod: Pod, trustDomain: string): Workload | undefined 
     isInMesh: pod.isInMesh,
     isTerminating: pod.isTerminating,
     creationTimestampMs: pod.creationTimestampMs ?? 0,
+    containerPorts: pod.containerPorts,
   };
 }
 
@@ -83,8 +93,14 @@ function byClaim(a: Workload, b: Workload): number {
   return a.pod < b.pod ? -1 : 1;
 }
 
+/** Index keys of a workload, one for each of its labels. */
+export function labelKeys({ namespace, labels }: Workload): readonly string[] {
+  return Object.entries(labels).map(([key, value]) => labelKey(namespace, key, value));
+}
+
 /** The part of a workload that its address stands for. */
-export function toAddressOwner(workload: Workload): AddressOwner {
+export function toAddressOwner(workload: Workload | undefined): AddressOwner | undefined {
+  if (workload === undefined) return undefined;
   return {
     pod: workload.pod,
     spiffeId: workload.spiffeId,
