@@ -107,6 +107,14 @@ export function openSession<I extends StreamIdentity>(
     ...limits,
   });
 
+  const guarded = (task: () => void): void => {
+    try {
+      task();
+    } catch (error) {
+      events.onError(error);
+    }
+  };
+
   const end = (reason: string): void => {
     if (isEnded) return;
     isEnded = true;
@@ -115,9 +123,16 @@ export function openSession<I extends StreamIdentity>(
     const ended = live;
     live = undefined;
     if (ended !== undefined) {
-      ended.state.end();
-      door.release(id);
-      events.onClose(ended.stream, reason);
+      // A bug in one of these must not keep the others from happening.
+      guarded(() => {
+        ended.state.end();
+      });
+      guarded(() => {
+        door.release(id);
+      });
+      guarded(() => {
+        events.onClose(ended.stream, reason);
+      });
     }
     own.onEnded();
   };
