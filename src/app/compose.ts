@@ -20,6 +20,7 @@ import { createResourceCache } from '../xds/index.js';
 import { createAds } from './ads.js';
 import { createDemandLedger } from './demand.js';
 import { createEffectivePolicies, type EffectivePolicies } from './effective-policies.js';
+import { createIncarnations } from './incarnations.js';
 import { createPolicyGate, type PolicyGate } from './policy-gate.js';
 import { trustBundle } from './secrets.js';
 import { createRejections } from './rejections.js';
@@ -147,6 +148,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   let sourceDiagnostics: readonly Diagnostic[] = [];
   let isReady = false;
 
+  const incarnations = createIncarnations();
   const pipeline = createMeshPipeline(options);
   const cache = createResourceCache();
   const verdicts = createVerdictStore(join(options.stateDirectory, 'verdicts'), (error) => {
@@ -171,8 +173,8 @@ export async function startController(options: ControllerOptions): Promise<Runni
       cache.apply(generation, changes);
     },
     onWorkloads: (changes) => {
-      for (const { pod, sidecar } of changes) {
-        if (sidecar === undefined) ads.closeProxy(pod, 'its pod is gone from the mesh');
+      for (const pod of incarnations.replaced(changes)) {
+        ads.closeProxy(pod, 'its pod is gone from the mesh, or another one has its name');
       }
     },
   });

@@ -112,11 +112,8 @@ export function createStreams(options: StreamsOptions): Streams {
   return {
     async open(applicant): Promise<Result<OpenStream, Refusal>> {
       const { identity, metadata, streamId } = applicant;
-      const pod = admit(
-        identity,
-        applicant.nodeId,
-        options.podOf(`${identity.namespace}/${identity.podName}`),
-      );
+      const name = `${identity.namespace}/${identity.podName}`;
+      const pod = admit(identity, applicant.nodeId, options.podOf(name));
       if (!pod.ok) return pod;
       const csr = textOf(metadata, nodeMetadataKeys.csr);
       const keyFile = textOf(metadata, nodeMetadataKeys.keyFile);
@@ -125,6 +122,9 @@ export function createStreams(options: StreamsOptions): Streams {
       }
       const svid = await sign(pod.value, csr);
       if (!svid.ok) return refuse(svid.error.code, svid.error.detail);
+      // Signing takes a while, and the pod may be gone by now.
+      const still = admit(identity, applicant.nodeId, options.podOf(name));
+      if (!still.ok) return still;
       install(streamId, pod.value, csr, keyFile, svid.value);
       const opened = held.get(streamId);
       return opened === undefined ? refuse('closed', 'the stream has ended') : ok(opened.stream);
