@@ -53,6 +53,8 @@ export interface DiscoveryEvents {
   onRefused(peer: string, refusal: Refusal): void;
   /** A stream asked for more names than it may; they stay without an answer. */
   onNamesRefused(stream: StreamRef, typeUrl: string, count: number): void;
+  /** A response was larger than it should be: it could not be split. */
+  onOversized?(stream: StreamRef, typeUrl: string, bytes: number): void;
   /** A bug, caught at the fence of a stream, which it has ended. */
   onError(error: unknown): void;
 }

@@ -1,11 +1,12 @@
 /** The service over a real connection: who gets in, what is refused, what is dropped. */
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { createConnection } from 'node:net';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { typeUrls } from '../envoy/index.js';
 import { createDiscoveryClient, type ClientStream } from './testing/grpc-client.js';
 import { makeCertificate, startMesh, until, type TestMesh } from './testing/mesh.js';
 import { cluster, endpoints, listener, set } from './testing/resources.js';
 import { words } from './testing/rig.js';
+import { sidecarRules } from './rules.js';
 import { createXdsServer } from './server.js';
 
 const { cluster: cds, endpoint: eds, listener: lds } = typeUrls;
@@ -394,6 +395,61 @@ describe('the life of a stream', () => {
     expect(responses.every(({ resources }) => resources.length === 50)).toBe(true);
     // The clients share the loop.
     expect(longest).toBeLessThan(2_000);
+  });
+});
+
+describe('connections', () => {
+  test('a connection that has grown old is closed, so that a fresh token comes', async () => {
+    const one = await mesh({ server: { maxConnectionAgeMs: 200, maxConnectionAgeGraceMs: 100 } });
+    const stream = connect(one);
+    stream.send({ node, type_url: cds });
+    await stream.next();
+    await stream.ended;
+    await until(() => one.server.streamCount() === 0);
+    expect(one.log).toContain('release');
+  });
+
+  test('a client that has vanished without a word is noticed (envoy#6323)', async () => {
+    const one = await mesh({ server: { keepaliveTimeMs: 100, keepaliveTimeoutMs: 100 } });
+    const sockets: Socket[] = [];
+    const middle = createServer((inside) => {
+      const outside = createConnection(one.port, '127.0.0.1');
+      sockets.push(inside, outside);
+      inside.pipe(outside);
+      outside.pipe(inside);
+      for (const socket of [inside, outside]) socket.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => {
+      middle.listen(0, '127.0.0.1', () => {
+        resolve();
+      });
+    });
+    cleanups.push(() => {
+      for (const socket of sockets) socket.destroy();
+      middle.close();
+    });
+    const address = middle.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const stream = connect({ ...one, address: `127.0.0.1:${port}` });
+    stream.send({ node, type_url: cds });
+    await stream.next();
+    // Packets no longer arrive, and nobody says that the connection is gone.
+    for (const socket of sockets) socket.unpipe().pause();
+    await until(() => one.server.streamCount() === 0);
+    expect(one.log).toContain('close a: closed by the client');
+  });
+
+  test('a response that cannot be split is reported when it is large', async () => {
+    const sizes: number[] = [];
+    const one = await mesh({
+      rules: sidecarRules({ vhdsEmptyAnswer: [], maxResponseBytes: 1_000 }),
+      events: { onOversized: (_stream, _typeUrl, bytes) => sizes.push(bytes) },
+    });
+    one.turn(set(Array.from({ length: 50 }, (_, at) => cluster(`c${at}`))));
+    const stream = connect(one, { isDelta: false });
+    stream.send({ node, type_url: cds });
+    expect((await stream.next()).resources).toHaveLength(50);
+    expect(sizes).toHaveLength(1);
   });
 });
 

@@ -301,7 +301,13 @@ export function openSession<I extends StreamIdentity>(
     pump: () => {
       fenced(() => {
         if (live === undefined || flow.isBlocked()) return;
-        for (const { bytes } of live.state.pump()) flow.send(bytes);
+        for (const { typeUrl, bytes } of live.state.pump()) {
+          flow.send(bytes);
+          // Some room for names, versions and a whole resource beyond the limit.
+          if (bytes.length > 2 * context.rules.maxResponseBytes) {
+            events.onOversized?.(live.stream, typeUrl, bytes.length);
+          }
+        }
       });
     },
     tick: () => {

@@ -1,12 +1,11 @@
 /** Test support: a stock Envoy on loopback that is configured over ADS. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeUnknown, typeUrls, versionOf } from '../../envoy/index.js';
-import { envoyBinary } from '../../envoy/testing/envoy-binary.js';
 import type { XdsResource } from '../resource.js';
 
 /** A running Envoy. */
@@ -22,6 +21,12 @@ export interface RunningEnvoy {
 export interface Reply {
   readonly status: number;
   readonly body: string;
+}
+
+/** The path of the binary. @throws Error where there is none: tests never skip what they promise. */
+function envoyBinary(): string {
+  const finder = join(import.meta.dirname, '../../../scripts/envoy-path.mjs');
+  return execFileSync(process.execPath, [finder], { encoding: 'utf8' }).trim();
 }
 
 /** A port that is free now. */
