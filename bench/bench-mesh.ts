@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startMesh, type Mesh, type MeshOptions } from '../demo/rig/index.js';
-import { writeBulk } from './manifests.js';
+import { writeBulk, type BulkOptions } from './manifests.js';
 
 /** Where a bench tells what it does. */
 export type Say = (text: string) => void;
@@ -23,18 +23,18 @@ export interface BenchMeshOptions extends Pick<
   /** Files at the top of the directory, which the rig reads too. */
   readonly files: Readonly<Record<string, string>>;
   /** Services below it, which only the control plane reads. */
-  readonly bulkServices: number;
+  readonly bulk: BulkOptions;
 }
 
 /** Brings the mesh up, hands it to `work`, and takes it down whatever happens. */
 export async function withMesh<T>(
-  { files, bulkServices, ...options }: BenchMeshOptions,
+  { files, bulk, ...options }: BenchMeshOptions,
   work: (mesh: Mesh) => Promise<T>,
 ): Promise<T> {
   const manifests = await mkdtemp(join(tmpdir(), `skerry-bench-${process.pid}-`));
   let mesh: Mesh;
   try {
-    await writeBulk(manifests, bulkServices);
+    await writeBulk(manifests, bulk);
     for (const [file, text] of Object.entries(files)) await writeFile(join(manifests, file), text);
     mesh = await startMesh({ ...options, manifests });
   } finally {

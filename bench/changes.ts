@@ -20,8 +20,8 @@ export interface Change {
   readonly text: (round: number) => string;
   /** The types of which every sidecar gets and accepts a new response. */
   readonly types: readonly string[];
-  /** `remove`: the file is taken away again after each round, unmeasured. */
-  readonly after: 'keep' | 'remove';
+  /** The file is taken away again after each round, which is a change too; absent: it stays. */
+  readonly removal?: { readonly name: string; readonly types: readonly string[] };
 }
 
 function routesText(weight: number): string {
@@ -46,7 +46,6 @@ const endpoints: Change = {
   file: '21-target-endpoints.yaml',
   text: (round) => sliceText('target', round % 2 === 0 ? [serverIp] : [serverIp, spareIp]),
   types: ['ClusterLoadAssignment'],
-  after: 'keep',
 };
 
 const route: Change = {
@@ -54,7 +53,6 @@ const route: Change = {
   file: '30-routes.yaml',
   text: (round) => routesText(round % 2 === 0 ? 90 : 80),
   types: ['VirtualHost'],
-  after: 'keep',
 };
 
 const authorization: Change = {
@@ -62,7 +60,6 @@ const authorization: Change = {
   file: '31-authorization.yaml',
   text: authorizationText,
   types: ['Listener'],
-  after: 'keep',
 };
 
 const service: Change = {
@@ -70,7 +67,7 @@ const service: Change = {
   file: '40-late.yaml',
   text: () => documents(serviceText('late', vips.late), sliceText('late', [serverIp])),
   types: ['Cluster', 'ClusterLoadAssignment'],
-  after: 'remove',
+  removal: { name: 'removal of that Service', types: ['Cluster'] },
 };
 
 const routedService: Change = {
@@ -86,7 +83,7 @@ const routedService: Change = {
       ),
     ),
   types: ['Cluster', 'ClusterLoadAssignment', 'VirtualHost'],
-  after: 'remove',
+  removal: { name: 'removal of it and its routes', types: ['Cluster', 'VirtualHost'] },
 };
 
 /** In the order of the table. */
@@ -106,7 +103,7 @@ export function initialFiles(): Readonly<Record<string, string>> {
     ),
     ...Object.fromEntries(
       changes
-        .filter(({ after }) => after === 'keep')
+        .filter(({ removal }) => removal === undefined)
         .map(({ file, text }) => [file, text(0)] as const),
     ),
   };

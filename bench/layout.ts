@@ -62,7 +62,8 @@ export async function measureLayout(
     {
       envoy,
       outbound: layout,
-      bulkServices: services,
+      // One namespace, so that one app has the identity of them all.
+      bulk: { count: services, namespaces: 'one' },
       files: { '00-pods.yaml': podsText() },
       startWith: ({ name }) => name === 'server',
     },
@@ -86,7 +87,7 @@ export async function measureLayout(
 
 function podsText(): string {
   return documents(
-    namespaceText,
+    namespaceText(),
     podText({ name: 'caller', ip: callerIp, serviceAccount: 'caller', hasSidecar: true }),
     podText({
       name: 'server',
@@ -110,10 +111,11 @@ async function measureControlPlane(mesh: Mesh): Promise<LayoutResult['controlPla
   const controlPlane = mesh.controlPlane();
   const { pid } = controlPlane.process();
   const log = await readFile(controlPlane.logFile, 'utf8');
-  const servedAtMs = Number(/"time":(\d+)[^\n]*"msg":"serving"/.exec(log)?.[1] ?? Number.NaN);
+  const servedAt = /"time":"([^"]+)"[^\n]*"message":"serving"/.exec(log)?.[1];
+  if (servedAt === undefined) throw new Error('the control plane has not said that it serves');
   return {
     bytes: await residentBytes(pid),
-    servingMs: servedAtMs - (await startedAtMs(pid)),
+    servingMs: Date.parse(servedAt) - (await startedAtMs(pid)),
   };
 }
 

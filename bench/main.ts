@@ -1,18 +1,9 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
-import { findCheckout, missingBuild, missingPrivileges } from '../demo/rig/index.js';
 import type { BenchEnvironment } from './bench-mesh.js';
+import { obstacles } from './obstacles.js';
 import { parseOptions, usage, type BenchOptions } from './options.js';
 import { benchPropagation, formatPropagation } from './propagation.js';
 import { benchSidecar, formatSidecar } from './sidecar.js';
-
-/** What stands in the way, one line each; empty when nothing does. */
-function obstacles(envoy: string | undefined): readonly string[] {
-  return [
-    ...missingPrivileges().map(({ what, remedy }) => `the bench needs ${what}: ${remedy}`),
-    ...missingBuild(findCheckout()).map((path) => `${path} is missing: npm run build`),
-    ...(envoy === undefined ? ['SKERRY_ENVOY does not name an Envoy: npm run setup'] : []),
-  ];
-}
 
 /** Aborts at the first Ctrl-C or SIGTERM; what has begun is then taken down. */
 function interruption(): AbortSignal {
@@ -45,7 +36,7 @@ async function main(): Promise<number> {
     return options === usage ? 0 : 2;
   }
   const envoy = process.env['SKERRY_ENVOY'];
-  const inTheWay = obstacles(envoy);
+  const inTheWay = obstacles(options, envoy);
   if (envoy === undefined || inTheWay.length > 0) {
     process.stderr.write(`${inTheWay.join('\n')}\n`);
     return 2;

@@ -2,12 +2,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The namespace of everything that a bench makes. */
+/** The namespace of what a bench starts. */
 export const namespace = 'bench';
 
 /** A Pod of a bench. */
 export interface PodText {
   readonly name: string;
+  /** Default `bench`, here and below. */
+  readonly namespace?: string;
   readonly ip: string;
   readonly serviceAccount: string;
   readonly hasSidecar: boolean;
@@ -19,12 +21,12 @@ export interface PodText {
 export const appPort = 8080;
 
 /** A Pod that runs. */
-export function podText({ name, ip, serviceAccount, hasSidecar, app }: PodText): string {
+export function podText({ name, ip, serviceAccount, hasSidecar, app, ...at }: PodText): string {
   return `apiVersion: v1
 kind: Pod
 metadata:
   name: ${name}
-  namespace: ${namespace}
+  namespace: ${at.namespace ?? namespace}
   uid: uid-${name}
   creationTimestamp: '2025-01-01T00:00:00Z'
   labels: { app: ${serviceAccount} }
@@ -45,10 +47,10 @@ status: { phase: Running, podIP: ${ip}, podIPs: [{ ip: ${ip} }] }
 }
 
 /** A Service with one HTTP port, 80, and a virtual IP. */
-export function serviceText(name: string, vip: string): string {
+export function serviceText(name: string, vip: string, within = namespace): string {
   return `apiVersion: v1
 kind: Service
-metadata: { name: ${name}, namespace: ${namespace}, creationTimestamp: '2025-01-01T00:00:00Z' }
+metadata: { name: ${name}, namespace: ${within}, creationTimestamp: '2025-01-01T00:00:00Z' }
 spec:
   clusterIP: ${vip}
   clusterIPs: [${vip}]
@@ -59,7 +61,7 @@ spec:
 }
 
 /** Its EndpointSlice; all endpoints are ready. */
-export function sliceText(service: string, ips: readonly string[]): string {
+export function sliceText(service: string, ips: readonly string[], within = namespace): string {
   const endpoints = ips.map(
     (ip) => `  - addresses: [${ip}]
     conditions: { ready: true, serving: true, terminating: false }`,
@@ -68,7 +70,7 @@ export function sliceText(service: string, ips: readonly string[]): string {
 kind: EndpointSlice
 metadata:
   name: ${service}-1
-  namespace: ${namespace}
+  namespace: ${within}
   creationTimestamp: '2025-01-01T00:00:00Z'
   labels: { kubernetes.io/service-name: ${service} }
 addressType: IPv4
@@ -93,11 +95,13 @@ export function documents(...texts: readonly string[]): string {
   return texts.join('---\n');
 }
 
-/** The namespace itself. */
-export const namespaceText = `apiVersion: v1
+/** A Namespace. */
+export function namespaceText(name = namespace): string {
+  return `apiVersion: v1
 kind: Namespace
-metadata: { name: ${namespace}, creationTimestamp: '2025-01-01T00:00:00Z' }
+metadata: { name: ${name}, creationTimestamp: '2025-01-01T00:00:00Z' }
 `;
+}
 
 const podsPerService = 3;
 /** The service account of the pods of all Services. */
@@ -116,32 +120,49 @@ export function bulkPodIps(index: number): readonly string[] {
   });
 }
 
-/** Service number `index` with its slice and its meshed pods. */
-export function bulkText(index: number): string {
+/** Service number `index` with its slice and its meshed pods, in the namespace `within`. */
+export function bulkText(index: number, within: string): string {
   const name = `s-${index}`;
   const ips = bulkPodIps(index);
+  const pods = ips.map((ip, replica) =>
+    podText({
+      name: `${name}-${replica}`,
+      namespace: within,
+      ...{ ip, serviceAccount: bulkServiceAccount, hasSidecar: true },
+    }),
+  );
   return documents(
-    serviceText(name, bulkVip(index)),
-    sliceText(name, ips),
-    ...ips.map((ip, replica) =>
-      podText({
-        name: `${name}-${replica}`,
-        ip,
-        serviceAccount: bulkServiceAccount,
-        hasSidecar: true,
-      }),
-    ),
+    serviceText(name, bulkVip(index), within),
+    sliceText(name, ips, within),
+    ...pods,
   );
 }
 
+/** Services beside those that a bench changes. */
+export interface BulkOptions {
+  readonly count: number;
+  /** `one`: all in the namespace `bench`; `many`: fifty each in namespaces of their own. */
+  readonly namespaces: 'one' | 'many';
+}
+
+const servicesPerNamespace = 50;
+
 /**
- * Writes `count` Services into `directory`/services, one file each. The rig, which reads the top of
- * a directory only, starts none of their pods and makes no names for them.
+ * Writes Services into `directory`/services, one file each. The rig, which reads the top of a
+ * directory only, starts none of their pods and makes no names for them.
  */
-export async function writeBulk(directory: string, count: number): Promise<void> {
+export async function writeBulk(
+  directory: string,
+  { count, namespaces }: BulkOptions,
+): Promise<void> {
   const folder = join(directory, 'services');
   await mkdir(folder, { recursive: true });
+  const write = (name: string, text: string): Promise<void> =>
+    writeFile(join(folder, `${name}.yaml`), text);
   for (let index = 0; index < count; index += 1) {
-    await writeFile(join(folder, `s-${index}.yaml`), bulkText(index));
+    const own = `bulk-${Math.floor(index / servicesPerNamespace)}`;
+    const within = namespaces === 'one' ? namespace : own;
+    await write(`s-${index}`, bulkText(index, within));
+    if (within === own && index % servicesPerNamespace === 0) await write(own, namespaceText(own));
   }
 }

@@ -21,9 +21,9 @@ export interface Machine {
 }
 
 const repetitions = 60;
-const steps = 4_000_000;
+const steps = 1_000_000;
 
-/** Does the work sixty times, about a third of a second in all. */
+/** Does the work sixty times, about a tenth of a second in all. */
 export function measureNoise(): Noise {
   const samples: number[] = [];
   for (let repetition = 0; repetition < repetitions; repetition += 1) {

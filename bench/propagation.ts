@@ -1,7 +1,7 @@
 /** Measures the way of a change from the write of a file to the last sidecar's ACK. */
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { waitFor, type Mesh } from '../demo/rig/index.js';
+import { waitFor, type Agent, type Mesh, type Pod } from '../demo/rig/index.js';
 import { formatTable } from '../src/cli/index.js';
 import { pause, withMesh, type BenchEnvironment } from './bench-mesh.js';
 import { changes, initialFiles, serverIp, vips, type Change } from './changes.js';
@@ -18,7 +18,7 @@ export interface ChangeResult {
   readonly medianMs: number;
   readonly p90Ms: number;
   readonly worstMs: number;
-  /** Of the median round: until the control plane had handed the last response to the last stream. */
+  /** The median until the control plane had handed the last response to the last stream. */
   readonly sentMedianMs: number;
   /** Every round, to the last sidecar's last ACK. */
   readonly samplesMs: readonly number[];
@@ -35,7 +35,7 @@ export interface PropagationReport {
 }
 
 /** How often the control plane is asked; its own time stamps count, so this adds nothing to a sample. */
-const pollMs = 20;
+const pollMs = 50;
 const roundTimeoutMs = 20_000;
 /** Between rounds, so that what Envoy does late of one does not fall into the next. */
 const restMs = 60;
@@ -51,7 +51,7 @@ export async function benchPropagation(
   const results = await withMesh(
     {
       envoy,
-      bulkServices: services,
+      bulk: { count: services, namespaces: 'many' },
       files: { '00-pods.yaml': podsText(callers), ...initialFiles() },
       startWith: ({ name }) => name === 'server',
       onStep: say,
@@ -62,7 +62,7 @@ export async function benchPropagation(
       const samples: ChangeResult[] = [];
       for (const change of changes) {
         say(`${rounds} rounds: ${change.name}`);
-        samples.push(await measureChange(mesh, change, { rounds, interrupted }));
+        samples.push(...(await measureChange(mesh, change, { rounds, interrupted })));
       }
       return samples;
     },
@@ -76,7 +76,7 @@ export async function benchPropagation(
 
 function podsText(callers: readonly string[]): string {
   return documents(
-    namespaceText,
+    namespaceText(),
     podText({
       name: 'server',
       ip: serverIp,
@@ -101,16 +101,7 @@ async function startCallers(
     interrupted.throwIfAborted();
     const pod = await mesh.startPod(`${namespace}/${name}`);
     const agent = await pod.startAgent();
-    const call = (vip: string): ReturnType<typeof agent.http> =>
-      agent.http({ url: `http://${vip}/`, timeoutMs: 10_000 });
-    await waitFor({ what: `an answer to ${name}`, timeoutMs: 30_000 }, async () => {
-      const { status, error } = await call(vips.target);
-      if (status === 200) return true;
-      throw new Error(error ?? `status ${status ?? 'none'}`);
-    });
-    // Nobody has these addresses yet: refused, and asked for.
-    for (const vip of [vips.late, vips.routed]) await call(vip);
-    await agent.stop();
+    await callAll(agent, pod).finally(() => agent.stop());
   }
   await untilSettled(mesh, interrupted);
   const connected = (await readProxies(mesh.controlPlane().adminSocket)).length;
@@ -119,43 +110,92 @@ async function startCallers(
   }
 }
 
+async function callAll(agent: Agent, { key, sidecar }: Pod): Promise<void> {
+  const call = (vip: string): ReturnType<Agent['http']> =>
+    agent.http({ url: `http://${vip}/`, timeoutMs: 10_000 });
+  const ended = new AbortController();
+  await waitFor(
+    { what: `an answer to ${key}`, timeoutMs: 30_000, signal: ended.signal },
+    async () => {
+      if (sidecar?.process().isRunning() === false) {
+        const log = await sidecar.log();
+        ended.abort(new Error(`the sidecar of ${key} has ended: ${log.slice(0, 500)}`));
+        return undefined;
+      }
+      const { status, error } = await call(vips.target);
+      if (status === 200) return true;
+      throw new Error(error ?? `status ${status ?? 'none'}`);
+    },
+  );
+  // Nobody has these addresses yet: refused, and asked for.
+  for (const vip of [vips.late, vips.routed]) await call(vip);
+}
+
+interface Sample {
+  readonly sentMs: number;
+  readonly ackedMs: number;
+}
+
 async function measureChange(
   mesh: Mesh,
   change: Change,
   { rounds, interrupted }: { readonly rounds: number; readonly interrupted: AbortSignal },
-): Promise<ChangeResult> {
+): Promise<readonly ChangeResult[]> {
   const path = join(mesh.directory, change.file);
   const draft = join(mesh.runDirectory, 'draft');
-  const samples: number[] = [];
-  const sent: number[] = [];
+  const samples: Sample[] = [];
+  const removals: Sample[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     // Beside the directory: the control plane sees the rename alone.
     await writeFile(draft, change.text(round));
-    const writtenAtMs = performance.timeOrigin + performance.now();
-    await rename(draft, path);
-    const arrival = await waitFor(
-      { what: change.name, timeoutMs: roundTimeoutMs, intervalMs: pollMs },
-      async () => {
-        interrupted.throwIfAborted();
-        const proxies = await readProxies(mesh.controlPlane().adminSocket);
-        throwIfRejected(proxies);
-        // The control plane's stamps are whole milliseconds.
-        return lastArrival(proxies, change.types, Math.floor(writtenAtMs));
-      },
-    );
-    samples.push(arrival.ackedAtMs - writtenAtMs);
-    sent.push(arrival.sentAtMs - writtenAtMs);
-    if (change.after === 'remove') await rm(path);
-    await untilSettled(mesh, interrupted);
+    samples.push(await measure(mesh, change, () => rename(draft, path), interrupted));
+    const { removal } = change;
+    if (removal !== undefined) {
+      removals.push(await measure(mesh, removal, () => rm(path), interrupted));
+    }
   }
+  const { removal } = change;
+  return [
+    summarize(change, samples),
+    ...(removal === undefined ? [] : [summarize(removal, removals)]),
+  ];
+}
+
+/** Does something to the directory and waits until all sidecars have accepted what follows. */
+async function measure(
+  mesh: Mesh,
+  { name, types }: Pick<Change, 'name' | 'types'>,
+  write: () => Promise<void>,
+  interrupted: AbortSignal,
+): Promise<Sample> {
+  const writtenAtMs = performance.timeOrigin + performance.now();
+  await write();
+  const arrival = await waitFor(
+    { what: name, timeoutMs: roundTimeoutMs, intervalMs: pollMs, signal: interrupted },
+    async () => {
+      const proxies = await readProxies(mesh.controlPlane().adminSocket);
+      throwIfRejected(proxies);
+      // The control plane's stamps are whole milliseconds.
+      return lastArrival(proxies, types, Math.floor(writtenAtMs));
+    },
+  );
+  await untilSettled(mesh, interrupted);
+  return { sentMs: arrival.sentAtMs - writtenAtMs, ackedMs: arrival.ackedAtMs - writtenAtMs };
+}
+
+function summarize(
+  { name, types }: Pick<Change, 'name' | 'types'>,
+  samples: readonly Sample[],
+): ChangeResult {
+  const acked = samples.map(({ ackedMs }) => ackedMs);
   return {
-    change: change.name,
-    types: change.types,
-    medianMs: median(samples),
-    p90Ms: percentile(samples, 0.9),
-    worstMs: worst(samples),
-    sentMedianMs: median(sent),
-    samplesMs: samples,
+    change: name,
+    types,
+    medianMs: median(acked),
+    p90Ms: percentile(acked, 0.9),
+    worstMs: worst(acked),
+    sentMedianMs: median(samples.map(({ sentMs }) => sentMs)),
+    samplesMs: acked,
   };
 }
 
@@ -203,7 +243,7 @@ export function formatPropagation(report: PropagationReport): string {
     '',
     formatTable(['CHANGE', 'MEDIAN', 'P90', 'WORST', 'SENT', 'SIDECARS', 'ROUNDS'], rows),
     '',
-    'SENT: of the median, until the last response was handed to the last stream.',
+    'SENT: the median until the last response was handed to the last stream.',
     formatMachine(report.machine),
   ].join('\n');
 }
