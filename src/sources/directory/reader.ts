@@ -31,6 +31,11 @@ export interface DirectoryReader {
 
 /** What looks like loss must stay so for this long before it is believed. */
 const settleMs = 50;
+/**
+ * The same for a file that says nothing any more: `render > policies.yaml` empties it before the
+ * renderer has so much as started, and until then no rule of it would hold.
+ */
+const emptySettleMs = 2_000;
 /** The longest stretch of parsing without a pause. */
 const sliceMs = 10;
 
@@ -45,7 +50,7 @@ export function createDirectoryReader(options: {
   const catalogue = createCatalogue(memory);
   const caches = new Map<string, DocumentCache>();
   const signatures = new Map<string, string>();
-  const doubtedSince = new Map<string, number>();
+  const doubts = new Map<string, { readonly since: number; readonly text: string }>();
   let directories: ReadonlySet<string> = new Set();
   let isFirst = true;
   let listed: readonly Diagnostic[] = [];
@@ -83,13 +88,17 @@ export function createDirectoryReader(options: {
   };
   const isDoubted = (file: string, reading: FileReading | undefined): boolean => {
     if (isFirst || !looksLost(catalogue.readingOf(file), reading)) {
-      doubtedSince.delete(file);
+      doubts.delete(file);
       return false;
     }
-    const since = doubtedSince.get(file) ?? clock.now();
-    doubtedSince.set(file, since);
-    if (clock.now() - since < settleMs) return true;
-    doubtedSince.delete(file);
+    const text = reading === undefined ? '' : textOf(reading);
+    const doubt = doubts.get(file);
+    // A file that is still being written is believed when it stays as it is.
+    const since = doubt?.text === text ? doubt.since : clock.now();
+    doubts.set(file, { since, text });
+    const isEmpty = reading?.isBroken === false && reading.objects.length === 0;
+    if (clock.now() - since < (isEmpty ? emptySettleMs : settleMs)) return true;
+    doubts.delete(file);
     return false;
   };
   const settle = (): Omit<ReadBatch, 'held' | 'listing'> => {
@@ -144,6 +153,11 @@ function looksLost(former: FileReading | undefined, next: FileReading | undefine
   if (next.isBroken) return !former.isBroken;
   const keys = new Set(next.objects.map(({ objectKey }) => objectKey));
   return former.objects.some(({ objectKey }) => !keys.has(objectKey));
+}
+
+/** The same for readings that say the same. */
+function textOf({ isBroken, objects }: FileReading): string {
+  return JSON.stringify([isBroken, objects.map(({ objectKey }) => objectKey)]);
 }
 
 /** What the earlier run knew and this one did not find. */
