@@ -305,6 +305,34 @@ describe('fields', () => {
     expect([...found(spec)].sort()).toEqual([...expected].sort());
   });
 
+  const spelledOtherwise = [
+    '/a//b',
+    '/a/../b',
+    '/a/.',
+    '/./*',
+    '/a\\b',
+    '/%61dmin',
+    '/a%2Fb',
+    '/a%5c*',
+    '/a{b}',
+    '/caf\u00e9',
+  ];
+  test.each(spelledOtherwise)(
+    '%s, which no normalised request ever matches, is refused',
+    (path) => {
+      expect(found(allow({ to: [{ paths: [path] }] }))).toEqual([
+        'Invalid spec.inbound.authorization.allow[0].to[0].paths[0]',
+      ]);
+    },
+  );
+
+  test.each(['/', '/*', '/.well-known/*', '/a/.*', '/a..b', '/a%20b', '/caf%C3%A9', '/a;b=c'])(
+    '%s is a path that requests may have',
+    (path) => {
+      expect(found(allow({ to: [{ paths: [path] }] }))).toEqual([]);
+    },
+  );
+
   test('an unknown field comes with the name that was meant', () => {
     const { diagnostics } = parse(route({ retires: {} }));
     expect(diagnostics[0]).toMatchObject({ remedy: 'did you mean retries?', value: '{}' });

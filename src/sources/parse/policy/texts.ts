@@ -94,8 +94,32 @@ export const path = text(pathProblem);
 /** A path that may end in `*`. */
 export const pathPattern = text((value) => {
   if (value.slice(0, -1).includes('*')) return 'expected * at the end only';
-  return pathProblem(value);
+  return pathProblem(value) ?? unreachableProblem(value);
 });
+
+/**
+ * Sidecars normalise a request's path before they compare it, so that a rule for another spelling
+ * would never match: a deny that guards nothing.
+ */
+function unreachableProblem(value: string): string | undefined {
+  if (value.includes('//')) return 'expected single slashes: sidecars merge them in requests';
+  if (value.includes('\\')) return 'expected / for \\: sidecars turn it in requests';
+  // What stands before a final * is the beginning of a segment, not a whole one.
+  const whole = value.endsWith('*') ? value.slice(0, value.lastIndexOf('/')) : value;
+  if (/\/\.{1,2}(\/|$)/.test(whole)) return 'expected a path without . and .. as segments';
+  const escaped = value.match(/%[0-9a-f]{2}/gi) ?? [];
+  for (const code of escaped) {
+    const character = String.fromCharCode(Number.parseInt(code.slice(1), 16));
+    if (/[\w.~-]/.test(character)) return `expected ${character} for ${code}: it means the same`;
+    if (/[/\\\0]/.test(character)) {
+      return `expected no ${code}: such requests are answered with 400`;
+    }
+  }
+  const unescaped = /["<>^`{|}]|[^\u0020-\u007e]/u.exec(value)?.[0];
+  return unescaped === undefined
+    ? undefined
+    : `expected ${encodeURIComponent(unescaped)} for ${unescaped}: sidecars escape it in requests`;
+}
 
 function pathProblem(value: string): string | undefined {
   if (!value.startsWith('/')) return 'expected a path that begins with /';
