@@ -9,6 +9,10 @@ export default {
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' } },
     ],
   },
-  testMatch: ['<rootDir>/src/**/*.test.ts', '<rootDir>/demo/**/*.test.ts'],
+  testMatch: [
+    '<rootDir>/src/**/*.test.ts',
+    '<rootDir>/demo/**/*.test.ts',
+    '<rootDir>/bench/**/*.test.ts',
+  ],
   testTimeout: 30000,
 };

@@ -3,12 +3,14 @@ import { documents, policyText, serviceText, sliceText } from './manifests.js';
 
 /** The server that answers, the only pod without a sidecar. */
 export const serverIp = '10.66.0.10';
-/** Addresses that every sidecar calls before the first round, and so holds. */
+/** Virtual IPs. */
 export const vips = {
+  /** Called by every sidecar before the first round. */
   target: '10.96.0.10',
   other: '10.96.0.11',
-  /** Called before a Service has it. */
+  /** Called too, before a Service has it. */
   late: '10.96.0.12',
+  /** Called by nobody. */
   routed: '10.96.0.13',
 } as const;
 

@@ -1,0 +1,121 @@
+/** Tests of the benches' pure parts: statistics, options, proc files, arrivals, generated manifests. */
+import { describe, expect, test } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { bulkPodIps, bulkText, bulkVip } from './manifests.js';
+import { parseOptions } from './options.js';
+import { parseResidentBytes, parseStartAfterBootMs } from './processes.js';
+import { lastArrival, type ProxyState } from './proxies.js';
+import { median, percentile, worst } from './statistics.js';
+
+describe('statistics', () => {
+  test('the median is the middle sample or the mean of two', () => {
+    expect([median([3, 1, 2]), median([4, 1, 3, 2])]).toEqual([2, 2.5]);
+  });
+
+  test('a percentile is a sample that so many do not exceed', () => {
+    const samples = [10, 9, 8, 7, 6, 5, 4, 3, 2, 1];
+    expect([percentile(samples, 0.9), percentile(samples, 0.91), worst(samples)]).toEqual([
+      9, 10, 10,
+    ]);
+  });
+
+  test('nothing has no median', () => {
+    expect([median([]), worst([])]).toEqual([Number.NaN, Number.NaN]);
+  });
+});
+
+describe('options', () => {
+  test('have the sizes that the claims are made for as defaults', () => {
+    expect(parseOptions(['propagation'])).toEqual({
+      bench: 'propagation',
+      ...{ sidecars: 20, rounds: 30, services: 100, json: false },
+    });
+    expect(parseOptions(['sidecar', '--json'])).toEqual({
+      bench: 'sidecar',
+      ...{ services: [100, 1000, 5000], used: 10, json: true },
+    });
+  });
+
+  test.each([
+    [[], 'expected propagation or sidecar, found nothing'],
+    [['speed'], 'found speed'],
+    [
+      ['propagation', '--rounds', '0'],
+      '--rounds: expected a whole number from 1 to 10000, found 0',
+    ],
+    [['sidecar', '--services', '100,x'], '--services: expected a whole number from 30'],
+    [['sidecar', '--services', '100', '--used', '40'], 'expected a whole number from 120'],
+    [['sidecar', '--rounds', '3'], '--rounds'],
+  ])('%j is answered with what is wrong', (args, text) => {
+    expect(parseOptions(args)).toContain(text);
+  });
+});
+
+describe('proc files', () => {
+  test('resident memory is given in kB of 1024 bytes', () => {
+    expect(parseResidentBytes('VmPeak:\t  99 kB\nVmRSS:\t   1000 kB\n')).toBe(1_024_000);
+  });
+
+  test('a program’s name may hold spaces and parentheses', () => {
+    const after = ['S', ...Array.from({ length: 18 }, () => '0'), '1234', '77'].join(' ');
+    expect(parseStartAfterBootMs(`42 (a ) b) ${after}`)).toBe(12_340);
+  });
+});
+
+function proxy(
+  times: Readonly<Record<string, readonly [sent: number, acked: number]>>,
+): ProxyState {
+  return {
+    name: 'bench/caller-1',
+    ...{ generationSent: 7, generationAcked: 7, rejected: [] },
+    resources: Object.entries(times).map(([type, [lastSentAtMs, lastAckAtMs]]) => ({
+      type,
+      ...{ held: 1, bytesSent: 1, lastSentAtMs, lastAckAtMs },
+    })),
+  };
+}
+
+describe('the arrival of a change', () => {
+  test('is the last ACK of the last sidecar', () => {
+    const proxies = [proxy({ Cluster: [101, 105] }), proxy({ Cluster: [102, 109] })];
+    expect(lastArrival(proxies, ['Cluster'], 100)).toEqual({ sentAtMs: 102, ackedAtMs: 109 });
+  });
+
+  test.each([
+    [
+      'a sidecar has an older answer',
+      [proxy({ Cluster: [101, 105] }), proxy({ Cluster: [90, 95] })],
+    ],
+    ['a type is missing', [proxy({ Listener: [101, 105] })]],
+    ['a response has no answer', [{ ...proxy({ Cluster: [101, 105] }), pendingForMs: 3 }]],
+    ['a generation is on its way', [{ ...proxy({ Cluster: [101, 105] }), generationAcked: 6 }]],
+  ])('has not come while %s', (_, proxies) => {
+    expect(lastArrival(proxies, ['Cluster'], 100)).toBeUndefined();
+  });
+});
+
+describe('generated manifests', () => {
+  test('hold a Service, its slice and three pods with sidecars', () => {
+    const objects = parseAllDocuments(bulkText(300, 'bench')).map((one) => one.toJS() as unknown);
+    expect(objects).toMatchObject([
+      { kind: 'Service', spec: { clusterIP: bulkVip(300) } },
+      { kind: 'EndpointSlice', endpoints: bulkPodIps(300).map((ip) => ({ addresses: [ip] })) },
+      ...bulkPodIps(300).map((ip) => ({
+        kind: 'Pod',
+        metadata: { annotations: { 'skerry.dev/sidecar': 'true' } },
+        status: { podIP: ip },
+      })),
+    ]);
+  });
+
+  test('give no two Services or pods one address, and none that the rig uses', () => {
+    const indexes = Array.from({ length: 15_000 }, (_, index) => index);
+    const vips = indexes.map((index) => bulkVip(index));
+    const ips = indexes.flatMap((index) => bulkPodIps(index));
+    expect([new Set(vips).size, new Set(ips).size]).toEqual([15_000, 45_000]);
+    expect([...vips, ...ips].filter((ip) => /\.(\d{4,}|2[5-9][6-9]|[3-9]\d\d)/.test(ip))).toEqual(
+      [],
+    );
+    expect(ips.filter((ip) => /^10\.66\.[0-7]\./.test(ip))).toEqual([]);
+  });
+});
