@@ -37,7 +37,7 @@ function startBackend(text: string): Promise<Backend> {
 
 /** Asks until the answer is `body`. */
 async function untilBody(port: number, dst: string, body: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 20_000;
   for (;;) {
     const reply = await get(port, '/', { 'x-dst': dst }).catch((error: unknown) => String(error));
     if (typeof reply === 'object' && reply.body === body) return;
@@ -111,7 +111,8 @@ describe('delta', () => {
 
   test('a change of an EDS cluster does not stall in warming (go-control-plane#245, envoy#46383)', async () => {
     const ms = await change([edsCluster('c', { connect_timeout: '2s' })], 'ack Cluster c');
-    expect(ms).toBeLessThan(1_000);
+    // A stall lasts 15 s; a machine that is busy may take its time.
+    expect(ms).toBeLessThan(5_000);
     expect(await envoy.stat('cluster_manager.warming_clusters')).toBe(0);
   });
 
@@ -220,7 +221,7 @@ describe('state of the world', () => {
       mesh.log.length = 0;
       mesh.turn(set([edsCluster('c', { connect_timeout: '2s' }), assignment('c', [portOf(1)])]));
       await until(() => mesh.log.includes('ack Cluster c'));
-      expect(performance.now() - started).toBeLessThan(1_000);
+      expect(performance.now() - started).toBeLessThan(5_000);
       await untilBody(port, 'any', 'v2');
       const bad = spelled(typeUrls.listener, 'bad', { name: 'bad' });
       mesh.turn(set([bad, edsCluster('d'), assignment('d', [portOf(0)]), plainRoutes('d')]));

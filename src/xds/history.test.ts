@@ -364,7 +364,7 @@ test('delta: everything but removals arrives without a wait for the clock', () =
       // The endpoints of clusters that are about to be removed do not matter.
       expect(within(world.held(), wanted)).toEqual(wanted);
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
@@ -384,7 +384,7 @@ test.each(variants)(
         world.settle();
         expect(world.held()).toEqual(world.expected());
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   },
 );
@@ -404,7 +404,7 @@ test.each([
         world.settle();
         expect(world.envoy.dangling).toEqual([]);
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   },
 );
@@ -426,7 +426,7 @@ test.each(variants)(
         world.settle();
         expect(world.held()).toEqual(world.expected());
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   },
 );

@@ -115,7 +115,7 @@ export async function startMesh(
 }
 
 /** Resolves when `check` is true; looks after every turn of the event loop, and gives up in time. */
-export async function until(check: () => boolean, limitMs = 10_000): Promise<void> {
+export async function until(check: () => boolean, limitMs = 20_000): Promise<void> {
   const deadline = Date.now() + limitMs;
   while (!check()) {
     if (Date.now() > deadline) throw new Error(`not so within ${limitMs} ms: ${check.toString()}`);

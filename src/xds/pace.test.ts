@@ -1,0 +1,148 @@
+/** How streams share the machine: slices, the gate of admission, and the flow to a slow client. */
+import { describe, expect, test } from '@jest/globals';
+import { createFlow } from './flow.js';
+import { createGate } from './gate.js';
+import { createSlices } from './slices.js';
+
+describe('slices', () => {
+  const rig = (msEach: number) => {
+    const time = { now: 0 };
+    const deferred: (() => void)[] = [];
+    const ran: string[] = [];
+    const slices = createSlices<string>({
+      run: (item) => {
+        ran.push(item);
+        time.now += msEach;
+      },
+      defer: (task) => deferred.push(task),
+      now: () => time.now,
+      sliceMs: 10,
+    });
+    const turn = (): number => {
+      const before = ran.length;
+      for (const task of deferred.splice(0)) task();
+      return ran.length - before;
+    };
+    return { slices, ran, turn };
+  };
+
+  test('after ten milliseconds the event loop has its turn', () => {
+    const { slices, turn } = rig(3);
+    for (let at = 0; at < 10; at += 1) slices.add(String(at));
+    expect([turn(), turn(), turn(), turn()]).toEqual([4, 4, 2, 0]);
+  });
+
+  test('what is added twice runs once, and what is taken out does not run', () => {
+    const { slices, ran, turn } = rig(0);
+    for (const item of ['a', 'b', 'a', 'c']) slices.add(item);
+    slices.delete('b');
+    turn();
+    expect(ran).toEqual(['a', 'c']);
+  });
+
+  test('one that is added again goes behind the others', () => {
+    const { slices, ran, turn } = rig(6);
+    for (const item of ['a', 'b', 'c']) slices.add(item);
+    turn();
+    slices.add('a');
+    while (turn() > 0);
+    expect(ran).toEqual(['a', 'b', 'c', 'a']);
+  });
+});
+
+describe('the gate', () => {
+  test('no more than the limit run at once, in order, with a turn of the loop between', async () => {
+    const deferred: (() => void)[] = [];
+    const gate = createGate({ limit: 2, maxQueued: 10, defer: (task) => deferred.push(task) });
+    const started: number[] = [];
+    const finish: (() => void)[] = [];
+    const all = [0, 1, 2, 3].map((at) =>
+      gate.run(() => {
+        started.push(at);
+        return new Promise<number>((resolve) => {
+          finish.push(() => {
+            resolve(at);
+          });
+        });
+      }),
+    );
+    await Promise.resolve();
+    expect([started.length, gate.queued()]).toEqual([2, 2]);
+    finish[0]?.();
+    await all[0];
+    expect(started).toEqual([0, 1]);
+    deferred.shift()?.();
+    await Promise.resolve();
+    expect(started).toEqual([0, 1, 2]);
+    finish[1]?.();
+    finish[2]?.();
+    await Promise.all([all[1], all[2]]);
+    while (deferred.length > 0) deferred.shift()?.();
+    await Promise.resolve();
+    finish[3]?.();
+    expect(await Promise.all(all)).toEqual([0, 1, 2, 3]);
+  });
+
+  test('beyond the bound nothing waits, and a task that fails frees its place', async () => {
+    const gate = createGate({
+      limit: 1,
+      maxQueued: 1,
+      defer: (task) => {
+        task();
+      },
+    });
+    const failing = gate.run(() => Promise.reject(new Error('no')));
+    const waiting = gate.run(() => Promise.resolve('served'));
+    expect(await gate.run(() => Promise.resolve('too many'))).toBeUndefined();
+    await expect(failing).rejects.toThrow('no');
+    expect(await waiting).toBe('served');
+    expect(await gate.run(() => Promise.resolve('again'))).toBe('again');
+  });
+});
+
+describe('the flow', () => {
+  const rig = () => {
+    const time = { now: 0 };
+    const flushes: (() => void)[] = [];
+    const drained: number[] = [];
+    const flow = createFlow({
+      write: (_bytes, flushed) => flushes.push(flushed),
+      onDrained: () => drained.push(time.now),
+      now: () => time.now,
+      softBytes: 100,
+      hardBytes: 1_000,
+      stallMs: 60,
+    });
+    return { flow, flushes, drained, time };
+  };
+
+  test('it blocks at the soft bound and tells when half of it has gone', () => {
+    const { flow, flushes, drained } = rig();
+    flow.send(new Uint8Array(60));
+    expect(flow.isBlocked()).toBe(false);
+    flow.send(new Uint8Array(60));
+    expect(flow.isBlocked()).toBe(true);
+    flushes[0]?.();
+    expect([flow.isBlocked(), drained.length]).toEqual([true, 0]);
+    flushes[1]?.();
+    expect([flow.isBlocked(), drained.length, flow.pendingBytes()]).toEqual([false, 1, 0]);
+  });
+
+  test('it is stuck when one write waits too long, however much follows', () => {
+    const { flow, flushes, time } = rig();
+    flow.send(new Uint8Array(1));
+    time.now = 59;
+    flow.send(new Uint8Array(1));
+    expect(flow.isStuck()).toBe(false);
+    time.now = 60;
+    expect(flow.isStuck()).toBe(true);
+    flushes[0]?.();
+    expect(flow.isStuck()).toBe(false);
+  });
+
+  test('it is stuck when too much waits', () => {
+    const { flow } = rig();
+    flow.send(new Uint8Array(1_001));
+    expect(flow.isStuck()).toBe(true);
+  });
+});
