@@ -1,5 +1,4 @@
 /** The control plane, put together; reads as a table of contents. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createAdminServer } from '../admin/index.js';
 import {
@@ -24,6 +23,7 @@ import { createIncarnations } from './incarnations.js';
 import { createPolicyGate, type PolicyGate } from './policy-gate.js';
 import { trustBundle } from './secrets.js';
 import { createRejections } from './rejections.js';
+import { takeStateDirectory } from './state-directory.js';
 import { createStreams } from './streams.js';
 import { createTurnLoop, type TurnLoop } from './turns.js';
 import { createVerdictStore } from './verdict-store.js';
@@ -143,7 +143,7 @@ function allDiagnostics(
 /** Starts a control plane; resolves when it serves. Rejects, with nothing left running, when it cannot. */
 export async function startController(options: ControllerOptions): Promise<RunningController> {
   const logger = createLogger({ level: options.logLevel });
-  await mkdir(options.stateDirectory, { recursive: true, mode: 0o700 });
+  await takeStateDirectory(options.stateDirectory, options.adminSocket);
   const pods = new Map<string, Pod>();
   let sourceDiagnostics: readonly Diagnostic[] = [];
   let isReady = false;
