@@ -14,7 +14,7 @@ const { status } = spawnSync(
     '--experimental-vm-modules',
     '--no-warnings=ExperimentalWarning',
     jest,
-    ...(golden ? ['src/translators/golden.test.ts'] : args),
+    ...(golden ? ['src/translators/golden.test.ts', 'src/webhook/golden.test.ts'] : args),
   ],
   {
     stdio: 'inherit',

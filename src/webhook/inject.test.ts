@@ -1,0 +1,149 @@
+/** Injection and decision, beyond what the goldens show. */
+import { describe, expect, test } from '@jest/globals';
+import { decide, type DecisionInput } from './decide.js';
+import { injectPod } from './inject.js';
+import { mapAt, mapsOf, textOf, type JsonMap } from './json.js';
+import { annotations, defaultSettings as settings, injectedNames } from './settings.js';
+
+const probe = { httpGet: { path: '/ready', port: 8080 } };
+const app: JsonMap = { name: 'app', image: 'web:1', readinessProbe: probe };
+const pod: JsonMap = { metadata: { name: 'web' }, spec: { containers: [app] } };
+
+function inject(from: JsonMap): JsonMap {
+  const injected = injectPod(from, settings);
+  if (!injected.ok) throw new Error(injected.error.join('; '));
+  return injected.value.pod;
+}
+
+function change(from: JsonMap, spec: JsonMap): JsonMap {
+  return { ...from, spec: { ...mapAt(from, 'spec'), ...spec } };
+}
+
+function names(from: JsonMap, list: string): readonly (string | undefined)[] {
+  return mapsOf(mapAt(from, 'spec')[list]).map((each) => textOf(each, 'name'));
+}
+
+describe('a pod that other webhooks changed after us', () => {
+  test('has the probes of a container that came later rewritten too', () => {
+    const once = inject(pod);
+    const containers = mapsOf(mapAt(once, 'spec')['containers']);
+    const late = { name: 'late', image: 'late:1', livenessProbe: { tcpSocket: { port: 9000 } } };
+    const again = inject(change(once, { containers: [...containers, late] }));
+    expect(mapsOf(mapAt(again, 'spec')['containers'])[1]).toMatchObject({
+      livenessProbe: { httpGet: { path: '/skerry/probe/late/livenessProbe', port: 15021 } },
+    });
+    const kept: unknown = JSON.parse(
+      textOf(mapAt(again, 'metadata', 'annotations'), annotations.probes) ?? '{}',
+    );
+    expect(kept).toEqual({
+      '/skerry/probe/app/readinessProbe': { port: 8080, probe },
+      '/skerry/probe/late/livenessProbe': { port: 9000, probe: late.livenessProbe },
+    });
+  });
+
+  test('has our init containers first again', () => {
+    const once = inject(pod);
+    const initContainers = [
+      { name: 'vault', image: 'vault:1' },
+      ...mapsOf(mapAt(once, 'spec')['initContainers']),
+    ];
+    expect(names(inject(change(once, { initContainers })), 'initContainers')).toEqual([
+      injectedNames.redirect,
+      injectedNames.identity,
+      injectedNames.proxy,
+      'vault',
+    ]);
+  });
+
+  test('is decided to be completed, not to be left alone', () => {
+    expect(decide({ pod: inject(pod), namespace: 'shop', settings })).toEqual({ kind: 'inject' });
+  });
+
+  test('keeps probes that cannot be restored because the annotation was damaged', () => {
+    const once = inject(pod);
+    const metadata = mapAt(once, 'metadata');
+    const damaged = {
+      ...once,
+      metadata: {
+        ...metadata,
+        annotations: { ...mapAt(metadata, 'annotations'), [annotations.probes]: '{' },
+      },
+    };
+    expect(mapAt(inject(damaged), 'spec')['containers']).toEqual(mapAt(once, 'spec')['containers']);
+  });
+});
+
+test('a list of probes that the user wrote is not believed', () => {
+  const forged = {
+    ...pod,
+    metadata: { annotations: { [annotations.probes]: '{"/skerry/probe/x/livenessProbe":{}}' } },
+  };
+  const text = textOf(mapAt(inject(forged), 'metadata', 'annotations'), annotations.probes);
+  expect(text).not.toContain('/x/');
+});
+
+test.each([
+  ['container', { initContainers: [{ name: 'skerry-redirect', image: 'mine:1' }] }],
+  ['volume', { volumes: [{ name: 'skerry-token', emptyDir: {} }] }],
+  [
+    'mount of the volume',
+    { containers: [{ ...app, volumeMounts: [{ name: 'skerry-sidecar', mountPath: '/x' }] }] },
+  ],
+])('a %s of the user’s with one of our names is refused', (what, spec) => {
+  const injected = injectPod(change(pod, spec), settings);
+  expect(injected).toMatchObject({
+    ok: false,
+    error: [expect.stringContaining(`expected no ${what} named skerry-`)],
+  });
+});
+
+test('a container that came later and mounts the sidecar’s key is refused', () => {
+  const once = inject(pod);
+  const thief = { name: 'late', volumeMounts: [{ name: 'skerry-sidecar', mountPath: '/x' }] };
+  expect(injectPod(change(once, { containers: [app, thief] }), settings)).toMatchObject({
+    ok: false,
+  });
+});
+
+test('only the redirection has capabilities, and only two', () => {
+  const found = mapsOf(mapAt(inject(pod), 'spec')['initContainers']).map((each) => [
+    textOf(each, 'name'),
+    mapAt(each, 'securityContext', 'capabilities')['add'],
+  ]);
+  expect(found).toEqual([
+    ['skerry-redirect', ['NET_ADMIN', 'NET_RAW']],
+    ['skerry-identity', undefined],
+    ['skerry-proxy', undefined],
+  ]);
+});
+
+test('the sidecar starts with the uid that the redirection lets pass', () => {
+  for (const each of mapsOf(mapAt(inject(pod), 'spec')['initContainers']).slice(1)) {
+    expect(mapAt(each, 'securityContext')).toMatchObject({ runAsUser: 1774, runAsGroup: 1774 });
+  }
+});
+
+describe('enrolment', () => {
+  const about = (change: Partial<DecisionInput>): string =>
+    decide({ pod, namespace: 'shop', settings, ...change }).kind;
+
+  test.each([
+    [
+      'a namespace with the label',
+      { namespaceLabels: { 'skerry.dev/inject': 'enabled' } },
+      'inject',
+    ],
+    ['a namespace that the API server chose', {}, 'inject'],
+    ['a namespace without the label', { namespaceLabels: {} }, 'skip'],
+    ['a namespace labelled otherwise', { namespaceLabels: { 'skerry.dev/inject': 'no' } }, 'skip'],
+    ['a Windows pod', { pod: change(pod, { os: { name: 'windows' } }) }, 'skip'],
+  ])('%s', (_, input, expected) => {
+    expect(about(input)).toBe(expected);
+  });
+
+  test('an id of the pod’s that every container replaces is no clash', () => {
+    const containers = [{ ...app, securityContext: { runAsUser: 1000 } }];
+    const replaced = change(pod, { securityContext: { runAsUser: 1774 }, containers });
+    expect(about({ pod: replaced })).toBe('inject');
+  });
+});
