@@ -4,6 +4,7 @@ import { caCommand } from './commands/ca.js';
 import { configCommand } from './commands/config.js';
 import { controllerCommand } from './commands/controller.js';
 import { explainCommand } from './commands/explain.js';
+import { injectCommand } from './commands/inject.js';
 import { proxiesCommand } from './commands/proxies.js';
 import { sidecarCommand } from './commands/sidecar.js';
 import { tokenCommand } from './commands/token.js';
@@ -17,6 +18,7 @@ const commands = [
   configCommand,
   caCommand,
   tokenCommand,
+  injectCommand,
   sidecarCommand,
   controllerCommand,
 ];
