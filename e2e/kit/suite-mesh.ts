@@ -1,6 +1,6 @@
 /** Brings up the mesh of one suite: the demo's YAML, with files of the suite's own beside or instead of it. */
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,9 +32,20 @@ export async function startSuiteMesh(options: SuiteOptions): Promise<Mesh> {
       manifests,
       startWith: ({ namespace, name }) => pods?.includes(`${namespace}/${name}`) ?? true,
     });
+  } catch (error) {
+    throw new Error(`the mesh did not come up; logs in ${await keptLogs()}`, { cause: error });
   } finally {
     await rm(manifests, { recursive: true });
   }
+}
+
+/** Marks what a failed start has left behind as not to be removed by the next run; returns the paths. */
+async function keptLogs(): Promise<string> {
+  const names = await readdir(tmpdir());
+  const own = names.filter((name) => name.startsWith(`skerry-rig-${process.pid}-`));
+  const paths = own.map((name) => join(tmpdir(), name));
+  await Promise.all(paths.map((path) => writeFile(join(path, '.keep'), '')));
+  return paths.join(', ');
 }
 
 /** Files that begin with an underscore are not part of the mesh from the start. */
