@@ -98,7 +98,10 @@ function injectTemplate(
   progress.injected += 1;
   const patch = patchOf(pod, injected.value.pod);
   for (const { steps, value } of patch)
-    document.setIn([...path, ...steps], document.createNode(value));
+    document.setIn(
+      [...path, ...steps],
+      document.createNode(value, { aliasDuplicateObjects: false }),
+    );
   return patch.length > 0;
 }
 

@@ -97,6 +97,11 @@ describe('skerry inject', () => {
     expect((await inject(text)).stdout).toContain('# two of them');
   });
 
+  test('writes no anchors, which people who read it would have to follow', async () => {
+    const { stdout } = await inject(manifest('Deployment', `{ template: ${pod} }`));
+    expect(stdout).not.toMatch(/[&*]a\d/);
+  });
+
   test('says the same when it reads its own output', async () => {
     const once = await inject(manifest('Deployment', `{ template: ${pod} }`));
     const twice = await inject(once.stdout);
