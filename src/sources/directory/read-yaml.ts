@@ -180,6 +180,8 @@ function findControl(text: string): TextProblem | undefined {
 }
 
 function reason(error: unknown): string {
+  // What the YAML library runs into on text that is nested without end.
+  if (error instanceof RangeError) return 'expected a document of sane depth, found deeper nesting';
   return firstLine(error instanceof Error ? error.message : 'no reason given');
 }
 

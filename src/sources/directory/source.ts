@@ -61,7 +61,7 @@ export function createDirectorySource(options: DirectorySourceOptions): Director
     persisting = persisting
       .then(() => memory.persist(batch.goodForms))
       .catch((error: unknown) => {
-        logger.warn({ err: error }, 'last good forms cannot be written');
+        logger.warn({ error }, 'last good forms cannot be written');
       });
   };
   const batcher = createBatcher({
@@ -79,7 +79,7 @@ export function createDirectorySource(options: DirectorySourceOptions): Director
         });
     },
     onError: (error) => {
-      logger.error({ err: error }, 'the directory cannot be read');
+      logger.error({ error }, 'the directory cannot be read');
     },
   });
   const watchAll = (listing: Listing | undefined): void => {

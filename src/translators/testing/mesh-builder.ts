@@ -90,7 +90,7 @@ export function aPolicy(name: string, fields: Partial<TrafficPolicy> = {}): Traf
   };
 }
 
-type MeshObject = Service | EndpointSlice | Pod | Namespace | TrafficPolicy | RefusedPolicy;
+export type MeshObject = Service | EndpointSlice | Pod | Namespace | TrafficPolicy | RefusedPolicy;
 
 const collectionOf = {
   Service: 'services',

@@ -2,7 +2,15 @@
 import { describe, expect, test } from '@jest/globals';
 import type { InboundPortIr } from '../../ir/index.js';
 import type { Pod, Service, TrafficPolicy } from '../../model/index.js';
-import { aPod, aPolicy, aService, aSlice, compile, toBatch } from '../testing/mesh-builder.js';
+import {
+  aPod,
+  aPolicy,
+  aService,
+  aSlice,
+  compile,
+  toBatch,
+  type MeshObject,
+} from '../testing/mesh-builder.js';
 
 const cart = aPod('cart', {
   ips: ['10.1.0.1'],
@@ -39,7 +47,7 @@ function closed(sectionName?: string): TrafficPolicy {
   });
 }
 
-function portsOf(pod: Pod, ...objects: Parameters<typeof compile>): readonly InboundPortIr[] {
+function portsOf(pod: Pod, ...objects: readonly MeshObject[]): readonly InboundPortIr[] {
   return compile(...objects).inbound(pod.key)?.ports ?? [];
 }
 
