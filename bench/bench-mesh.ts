@@ -22,8 +22,8 @@ export interface BenchMeshOptions extends Pick<
 > {
   /** Files at the top of the directory, which the rig reads too. */
   readonly files: Readonly<Record<string, string>>;
-  /** Services below it, which only the control plane reads. */
-  readonly bulk: BulkOptions;
+  /** Services below it from the start, which only the control plane reads. */
+  readonly bulk?: BulkOptions;
 }
 
 /** Brings the mesh up, hands it to `work`, and takes it down whatever happens. */
@@ -34,7 +34,7 @@ export async function withMesh<T>(
   const manifests = await mkdtemp(join(tmpdir(), `skerry-bench-${process.pid}-`));
   let mesh: Mesh;
   try {
-    await writeBulk(manifests, bulk);
+    if (bulk !== undefined) await writeBulk(manifests, bulk);
     for (const [file, text] of Object.entries(files)) await writeFile(join(manifests, file), text);
     mesh = await startMesh({ ...options, manifests });
   } finally {

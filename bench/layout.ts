@@ -1,8 +1,10 @@
 /** One row of the sidecar bench: a mesh of some size in one layout, and one sidecar in it three times. */
-import { readFile } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
 import { runCommand, waitFor, type Agent, type Mesh, type Sidecar } from '../demo/rig/index.js';
 import { readinessPort } from '../src/sidecar/index.js';
 import { pause, withMesh, type BenchEnvironment } from './bench-mesh.js';
+import { measureController, type ControllerCost } from './controller.js';
 import {
   bulkPodIps,
   bulkServiceAccount,
@@ -11,10 +13,11 @@ import {
   namespace,
   namespaceText,
   podText,
+  writeBulk,
 } from './manifests.js';
 import { sidecarRuns } from './options.js';
-import { residentBytes, startedAtMs } from './processes.js';
-import { readProxies, rejectErrors } from './proxies.js';
+import { startedAtMs } from './processes.js';
+import { areSettled, hasWorkload, readProxies, rejectErrors } from './proxies.js';
 import { median, worst } from './statistics.js';
 
 /** What is measured. */
@@ -38,11 +41,7 @@ export interface LayoutResult extends LayoutOptions {
   readonly firstMs: { readonly median: number; readonly worst: number };
   /** Later requests to the same, likewise. */
   readonly warmMs: number;
-  readonly controlPlane: {
-    readonly bytes: number;
-    /** From its exec to its log line `serving`, to 10 ms. */
-    readonly servingMs: number;
-  };
+  readonly controlPlane: ControllerCost;
 }
 
 const caller = `${namespace}/caller`;
@@ -62,15 +61,14 @@ export async function measureLayout(
     {
       envoy,
       outbound: layout,
-      // One namespace, so that one app has the identity of them all.
-      bulk: { count: services, namespaces: 'one' },
       files: { '00-pods.yaml': podsText() },
       startWith: ({ name }) => name === 'server',
     },
     async (mesh) => {
-      await rejectErrors(mesh.controlPlane().adminSocket);
-      const controlPlane = await measureControlPlane(mesh);
+      await addServices(mesh, services, interrupted);
       await addServerAddresses(mesh, used * sidecarRuns);
+      say(`${label}: control plane alone`);
+      const controlPlane = await measureController(mesh.directory, layout, interrupted);
       const runs: Run[] = [];
       for (let run = 0; run < sidecarRuns; run += 1) {
         interrupted.throwIfAborted();
@@ -107,16 +105,25 @@ async function addServerAddresses(mesh: Mesh, services: number): Promise<void> {
   await runCommand(['ip', '-n', netns.name, '-batch', '-'], lines.join(''));
 }
 
-async function measureControlPlane(mesh: Mesh): Promise<LayoutResult['controlPlane']> {
-  const controlPlane = mesh.controlPlane();
-  const { pid } = controlPlane.process();
-  const log = await readFile(controlPlane.logFile, 'utf8');
-  const servedAt = /"time":"([^"]+)"[^\n]*"message":"serving"/.exec(log)?.[1];
-  if (servedAt === undefined) throw new Error('the control plane has not said that it serves');
-  return {
-    bytes: await residentBytes(pid),
-    servingMs: Date.parse(servedAt) - (await startedAtMs(pid)),
-  };
+/**
+ * Moves the Services in while the control plane runs: the rig would not wait for one that reads them
+ * all at its start. Resolves when it knows the last of them and no sidecar waits for anything.
+ */
+async function addServices(mesh: Mesh, count: number, interrupted: AbortSignal): Promise<void> {
+  const draft = join(mesh.runDirectory, 'bulk');
+  // One namespace, so that one app has the identity of them all.
+  await writeBulk(draft, { count, namespaces: 'one' });
+  await rename(join(draft, 'services'), join(mesh.directory, 'services'));
+  const { adminSocket } = mesh.controlPlane();
+  const last = `${namespace}/s-${count - 1}-0`;
+  await waitFor(
+    { what: 'the Services', timeoutMs: 180_000, intervalMs: 500, signal: interrupted },
+    async () => {
+      const isKnown = await hasWorkload(adminSocket, last);
+      return isKnown && areSettled(await readProxies(adminSocket)) ? true : undefined;
+    },
+  );
+  await rejectErrors(adminSocket);
 }
 
 interface Run {

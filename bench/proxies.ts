@@ -37,6 +37,12 @@ export async function rejectErrors(socketPath: string): Promise<void> {
   if (error !== undefined) throw new Error(`the bench's own manifests: ${error.message}`);
 }
 
+/** Whether the control plane knows the pod `namespace/name` as one of the mesh. */
+export async function hasWorkload(socketPath: string, pod: string): Promise<boolean> {
+  const config = await readJson(socketPath, `/v1/config/${pod}`);
+  return z.object({ listeners: z.array(z.unknown()) }).safeParse(config).success;
+}
+
 function readJson(socketPath: string, path: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const request = get({ socketPath, path, timeout: 10_000 }, (response) => {

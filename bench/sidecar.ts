@@ -51,7 +51,7 @@ export function formatSidecar(report: SidecarReport): string {
     mb(row.readyBytes),
     mb(row.usedBytes),
     row.readyMs.toFixed(0),
-    mb(row.bytesReceived),
+    (row.bytesReceived / 1000).toFixed(0),
     `${ms(row.firstMs.median)} / ${ms(row.firstMs.worst)}`,
     ms(row.warmMs),
     mb(row.controlPlane.bytes),
@@ -63,7 +63,7 @@ export function formatSidecar(report: SidecarReport): string {
     'MB READY',
     'MB USED',
     'READY MS',
-    'MB RECEIVED',
+    'KB RECEIVED',
     'FIRST MS',
     'WARM MS',
     'CP MB',
@@ -74,7 +74,7 @@ export function formatSidecar(report: SidecarReport): string {
     '',
     formatTable(head, rows),
     '',
-    'MB: millions of bytes; resident when ready and after use. FIRST: the first request to a Service, median / worst.',
+    'MB: millions of bytes, KB: thousands; resident when ready and after use. FIRST: the first request to a Service, median / worst.',
     formatMachine(report.machine),
   ].join('\n');
 }
