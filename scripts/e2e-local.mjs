@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { argv, env, execPath, exit, stderr } from 'node:process';
+import { argv, execPath, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { setup } from './setup.mjs';
+import { prepare } from './prepare.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const apps = join(root, 'e2e', 'apps');
@@ -31,20 +31,8 @@ async function buildApps() {
   });
 }
 
-async function prepare() {
-  try {
-    const { envoy } = await setup({ needs: ['envoy', 'network'] });
-    const { build, isBuildStale } = await import('./build.mjs');
-    if (isBuildStale()) await build();
-    await buildApps();
-    return envoy;
-  } catch (error) {
-    stderr.write(`e2e: ${error instanceof Error ? error.message : String(error)}\n`);
-    return exit(2);
-  }
-}
-
-const envoy = await prepare();
+const childEnv = await prepare('e2e', ['envoy', 'network']);
+await buildApps();
 const child = spawn(
   execPath,
   [
@@ -60,8 +48,7 @@ const child = spawn(
   {
     stdio: 'inherit',
     cwd: root,
-    // The network tools lie in root's folders, which PATH leaves out on some machines.
-    env: { ...env, SKERRY_ENVOY: envoy, PATH: `${env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` },
+    env: childEnv,
   },
 );
 process.on('SIGINT', () => undefined);

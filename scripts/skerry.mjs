@@ -3,21 +3,13 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { argv, execPath, exit } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { build, isBuildStale } from './build.mjs';
-import { setup } from './setup.mjs';
+import { prepare } from './prepare.mjs';
 
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist', 'skerry.js');
 
-try {
-  await setup();
-  if (isBuildStale()) await build();
-} catch (error) {
-  process.stderr.write(`skerry: ${error instanceof Error ? error.message : String(error)}\n`);
-  exit(2);
-}
-
 const child = spawn(execPath, ['--enable-source-maps', program, ...argv.slice(2)], {
   stdio: 'inherit',
+  env: await prepare('skerry'),
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => child.kill(signal));
