@@ -1,6 +1,7 @@
 /** The ADS server as the mesh uses it: who may stream, what streams ask for, what they accept and refuse. */
 import type { Authority, TokenVerifier, WorkloadIdentity } from '../ca/index.js';
 import type { ControllerOptions } from '../cli/index.js';
+import { shortTypeName } from '../envoy/index.js';
 import { fail, ok, systemClock, type Logger } from '../lib/index.js';
 import { namespaceOf, podKey, spiffeId } from '../model/index.js';
 import type { Metrics } from '../telemetry/index.js';
@@ -63,10 +64,6 @@ function parseListen(listen: string): { readonly host: string; readonly port: nu
   return { host: host === '' ? '0.0.0.0' : host, port };
 }
 
-function shortType(typeUrl: string): string {
-  return typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-}
-
 function createDoor(parts: AdsParts): DiscoveryDoor<WorkloadIdentity> {
   const { metrics, logger, streams } = parts;
   const refused = (refusal: Refusal, peer: string, node?: string): StreamRefusal => {
@@ -118,10 +115,10 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
       gate.accepted(resources);
     },
     onNack(stream, { typeUrl, resources, isCertain, message }): void {
-      metrics.nacks.inc({ type: shortType(typeUrl) });
+      metrics.nacks.inc({ type: shortTypeName(typeUrl) });
       logger.warn('a sidecar refused a response', {
         proxy: stream.proxyId,
-        type: shortType(typeUrl),
+        type: shortTypeName(typeUrl),
         resources: resources.map((one) => one.name).slice(0, 10),
         isCertain,
         reply: message,
@@ -147,7 +144,7 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
     onNamesRefused(stream, typeUrl, count): void {
       logger.warn('a sidecar asks for more names than it may', {
         proxy: stream.proxyId,
-        type: shortType(typeUrl),
+        type: shortTypeName(typeUrl),
         count,
       });
     },

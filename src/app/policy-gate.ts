@@ -27,25 +27,23 @@ export function createPolicyGate(options: {
   readonly logger: Logger;
 }): PolicyGate {
   const { policies, loop, logger } = options;
-  /** `type key hash`: forms that some sidecar has accepted in a resource of that type. */
-  const proven = new Set<string>();
-  const proof = (resource: XdsResource, { key, hash }: PolicyOrigin): string =>
-    `${resource.typeUrl} ${key} ${hash}`;
-  const forgetProofs = (key: PolicyKey): void => {
-    for (const one of proven) if (one.includes(` ${key} `)) proven.delete(one);
-  };
+  /** By policy, `type hash`: forms that some sidecar has accepted in a resource of that type. */
+  const proven = new Map<PolicyKey, Set<string>>();
+  const proof = (resource: XdsResource, { hash }: PolicyOrigin): string =>
+    `${resource.typeUrl} ${hash}`;
   return {
     set(key, form): void {
       // Proofs of older texts are of no use: the set stays as small as the policies in force.
-      forgetProofs(key);
+      proven.delete(key);
       loop.putPolicy(key, policies.set(key, form));
     },
     accepted(resources): void {
       for (const resource of resources) {
         for (const origin of policiesOf(resource)) {
+          const proofs = proven.get(origin.key) ?? new Set();
           const text = proof(resource, origin);
-          if (proven.has(text)) continue;
-          proven.add(text);
+          if (proofs.has(text)) continue;
+          proven.set(origin.key, proofs.add(text));
           policies.accept(origin.key, origin.hash);
         }
       }
@@ -57,7 +55,7 @@ export function createPolicyGate(options: {
         for (const origin of policiesOf(resource)) {
           const { key, hash } = origin;
           // A form that some sidecar has accepted in such a resource is not what is new here.
-          if (proven.has(proof(resource, origin))) continue;
+          if (proven.get(key)?.has(proof(resource, origin)) === true) continue;
           const form = policies.reject(key, hash, message);
           if (form === undefined) continue;
           logger.warn('a policy was refused by a sidecar', {

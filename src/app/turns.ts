@@ -1,4 +1,5 @@
 /** The control loop: gathers what sources and sidecars say, turns the pipeline once, hands the outcome to the cache. Mutable state. */
+import { shortTypeName } from '../envoy/index.js';
 import type { Logger } from '../lib/index.js';
 import type { PolicyKey, RefusedPolicy, TrafficPolicy } from '../model/index.js';
 import type { Metrics } from '../telemetry/index.js';
@@ -74,7 +75,7 @@ export function createTurnLoop(options: TurnLoopOptions): TurnLoop {
       });
     }
     for (const resource of result.resources) {
-      options.metrics.resourcesChanged.inc({ type: resource.typeUrl.split('.').at(-1) ?? '' });
+      options.metrics.resourcesChanged.inc({ type: shortTypeName(resource.typeUrl) });
     }
   };
 

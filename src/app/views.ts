@@ -1,6 +1,6 @@
 /** What the admin API shows, made from the pipeline, the streams and the cache. */
 import type { AdminViews, ConfigEntry, ConfigView, ProxyView } from '../admin/index.js';
-import { decodeUnknown, typeUrls } from '../envoy/index.js';
+import { decodeUnknown, shortTypeName, typeUrls } from '../envoy/index.js';
 import { podKey, type Diagnostic } from '../model/index.js';
 import type { Metrics } from '../telemetry/index.js';
 import { explainQuery, type Pipeline } from '../translators/index.js';
@@ -30,11 +30,6 @@ const kindNames: readonly (readonly [kind: string, typeUrl: string])[] = [
   ['secrets', typeUrls.secret],
 ];
 
-/** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`. */
-function shortType(typeUrl: string): string {
-  return typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-}
-
 /** What the stream has parked, then what the sidecar refused before it was given the last good form. */
 function rejectedBy(
   { state }: ConnectedProxy,
@@ -43,14 +38,14 @@ function rejectedBy(
   const parked = state.types.flatMap((type) =>
     type.rejected.map((one) => ({
       resource: one.name,
-      type: shortType(type.typeUrl),
+      type: shortTypeName(type.typeUrl),
       origins: one.origins,
       message: one.message,
     })),
   );
   const former = remembered.map(({ resource, message }) => ({
     resource: resource.name,
-    type: shortType(resource.typeUrl),
+    type: shortTypeName(resource.typeUrl),
     origins: resource.origins.map((one) => one.object),
     message,
   }));
@@ -80,7 +75,7 @@ function proxyView(
     ...(pending.length > 0 && { pendingForMs: nowMs - Math.min(...pending) }),
     ...(stream && { certificateNotAfterMs: stream.certificateNotAfterMs }),
     resources: types.map((type) => ({
-      type: shortType(type.typeUrl),
+      type: shortTypeName(type.typeUrl),
       held: type.heldCount,
       bodiesSent: type.bodiesSent,
       bytesSent: type.bytesSent,

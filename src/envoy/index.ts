@@ -27,7 +27,7 @@ export {
   type TypeUrl,
 } from './encode.js';
 export { MessageError } from './message-error.js';
-export { pushOrder, typeUrls, type ResourceTypeUrl } from './type-urls.js';
+export { pushOrder, shortTypeName, typeUrls, type ResourceTypeUrl } from './type-urls.js';
 export { toYaml } from './yaml.js';
 export type {
   AccessLog,

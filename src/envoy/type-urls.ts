@@ -29,3 +29,8 @@ export const pushOrder: readonly ResourceTypeUrl[] = [
   typeUrls.route,
   typeUrls.virtualHost,
 ];
+
+/** `Cluster` for `type.googleapis.com/envoy.config.cluster.v3.Cluster`: for people and metrics. */
+export function shortTypeName(typeUrl: string): string {
+  return typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+}
