@@ -1,13 +1,37 @@
 /** What `skerry controller` can be told; every flag and variable ends here. */
 
-/** Options of one control plane. */
-export interface ControllerOptions {
+/** A mesh described by a directory of YAML, for machines without Kubernetes. */
+export interface DirectoryPlatformOptions {
+  readonly kind: 'directory';
   /** Directory of Kubernetes YAML: the embedded store. */
   readonly directory: string;
-  /** Where the CA, the last good objects and the admin socket live; mode 0700. */
+  /** Where the CA and the last good objects live; mode 0700. */
   readonly stateDirectory: string;
+}
+
+/** A mesh described by a Kubernetes API server. */
+export interface KubernetesPlatformOptions {
+  readonly kind: 'kubernetes';
+  /** Absent: the pod's own service account, else KUBECONFIG or ~/.kube/config. */
+  readonly kubeconfig?: string;
+  /** Name of this replica, its pod's: unique among those that run. */
+  readonly replica: string;
+  /** Address of the admission webhook, `host:port`; absent: none is served. */
+  readonly webhookListen?: string;
+  /** Images that injected pods get; absent: the defaults of `skerry inject`. */
+  readonly skerryImage?: string;
+  readonly envoyImage?: string;
+  /** Who leads an injected pod's traffic through its sidecar. */
+  readonly redirection: 'init' | 'cni';
+}
+
+/** Options of one control plane. */
+export interface ControllerOptions {
+  readonly platform: DirectoryPlatformOptions | KubernetesPlatformOptions;
   /** Address of the ADS server, `host:port`; port 0 takes a free one. */
   readonly listen: string;
+  /** Address of health, readiness and metrics over plain HTTP, `host:port`; absent: none. */
+  readonly healthListen?: string;
   /** DNS names of the control plane's own certificate; the first is what sidecars expect. */
   readonly serverNames: readonly string[];
   readonly adminSocket: string;

@@ -1,13 +1,22 @@
 /** `skerry controller`: runs the control plane until it is told to stop. */
 import { Option, type Command } from 'commander';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { CommandDefinition } from '../command.js';
 import type { ControllerOptions } from '../controller-options.js';
 import { CommandError, exitCode, type Io } from '../io.js';
 
 interface Flags {
-  readonly directory: string;
-  readonly stateDir: string;
+  readonly directory?: string;
+  readonly stateDir?: string;
+  readonly kubernetes: boolean;
+  readonly kubeconfig?: string;
+  readonly replica?: string;
+  readonly webhookListen?: string;
+  readonly skerryImage?: string;
+  readonly envoyImage?: string;
+  readonly redirection: 'init' | 'cni';
+  readonly healthListen?: string;
   readonly listen: string;
   readonly serverName?: readonly string[];
   readonly adminSocket?: string;
@@ -45,13 +54,46 @@ function untilStopped(): Promise<void> {
   });
 }
 
+function usage(message: string): CommandError {
+  return new CommandError(message, exitCode.usage);
+}
+
+/** Where the control plane runs, from flags that exclude each other. */
+function platformOf(flags: Flags): ControllerOptions['platform'] {
+  const { directory, stateDir, kubernetes, kubeconfig, webhookListen } = flags;
+  if (!kubernetes) {
+    if (directory === undefined || stateDir === undefined) {
+      throw usage('expected --directory with --state-dir, or --kubernetes; found neither');
+    }
+    return { kind: 'directory', directory, stateDirectory: stateDir };
+  }
+  if (directory !== undefined) throw usage('expected --kubernetes or --directory, found both');
+  return {
+    kind: 'kubernetes',
+    replica: flags.replica ?? hostname(),
+    redirection: flags.redirection,
+    ...(kubeconfig !== undefined && { kubeconfig }),
+    ...(webhookListen !== undefined && { webhookListen }),
+    ...(flags.skerryImage !== undefined && { skerryImage: flags.skerryImage }),
+    ...(flags.envoyImage !== undefined && { envoyImage: flags.envoyImage }),
+  };
+}
+
+function adminSocketOf(flags: Flags): string {
+  const path =
+    flags.adminSocket ??
+    (flags.stateDir === undefined ? undefined : join(flags.stateDir, 'admin.sock'));
+  if (path === undefined) throw usage('expected --admin-socket, as there is no --state-dir');
+  return path;
+}
+
 async function run(flags: Flags, io: Io): Promise<void> {
   const running = await io.startController({
-    directory: flags.directory,
-    stateDirectory: flags.stateDir,
+    platform: platformOf(flags),
     listen: flags.listen,
+    ...(flags.healthListen !== undefined && { healthListen: flags.healthListen }),
     serverNames: flags.serverName ?? ['skerry.skerry-system.svc'],
-    adminSocket: flags.adminSocket ?? join(flags.stateDir, 'admin.sock'),
+    adminSocket: adminSocketOf(flags),
     trustDomain: flags.trustDomain,
     rootNamespace: flags.rootNamespace,
     meshCidrs: flags.meshCidr ?? [],
@@ -66,22 +108,71 @@ async function run(flags: Flags, io: Io): Promise<void> {
   await running.stop();
 }
 
+function addPlatform(command: Command): void {
+  command
+    .addOption(
+      new Option('--directory <dir>', 'Kubernetes YAML to serve; watched').env('SKERRY_DIRECTORY'),
+    )
+    .addOption(
+      new Option(
+        '--state-dir <dir>',
+        'with --directory: where the CA and the last good objects are kept',
+      ).env('SKERRY_STATE_DIR'),
+    )
+    .addOption(
+      new Option('--kubernetes', 'serve what a Kubernetes API server holds')
+        .env('SKERRY_KUBERNETES')
+        .default(false),
+    )
+    .addOption(
+      new Option(
+        '--kubeconfig <file>',
+        'how the API server is reached (default: the pod’s service account)',
+      ).env('SKERRY_KUBECONFIG'),
+    )
+    .addOption(
+      new Option('--replica <name>', 'name of this replica’s pod (default: the host name)').env(
+        'SKERRY_REPLICA',
+      ),
+    )
+    .addOption(
+      new Option('--webhook-listen <host:port>', 'address of the admission webhook').env(
+        'SKERRY_WEBHOOK_LISTEN',
+      ),
+    )
+    .addOption(
+      new Option('--skerry-image <image>', 'image of Skerry in injected pods').env(
+        'SKERRY_SKERRY_IMAGE',
+      ),
+    )
+    .addOption(
+      new Option('--envoy-image <image>', 'image of stock Envoy in injected pods').env(
+        'SKERRY_ENVOY_IMAGE',
+      ),
+    )
+    .addOption(
+      new Option(
+        '--redirection <means>',
+        'what leads traffic through the sidecar of an injected pod',
+      )
+        .env('SKERRY_REDIRECTION')
+        .choices(['init', 'cni'])
+        .default('init'),
+    );
+}
+
 /** The command. */
 export const controllerCommand: CommandDefinition = {
   name: 'controller',
-  summary: 'run the control plane from a directory of Kubernetes YAML',
+  summary: 'run the control plane, from Kubernetes or from a directory of its YAML',
   example: 'skerry controller --directory ./mesh --state-dir /var/lib/skerry',
   configure(command: Command, io: Io): void {
+    addPlatform(command);
     command
       .addOption(
-        new Option('--directory <dir>', 'Kubernetes YAML to serve; watched')
-          .env('SKERRY_DIRECTORY')
-          .makeOptionMandatory(),
-      )
-      .addOption(
-        new Option('--state-dir <dir>', 'where the CA and the last good objects are kept')
-          .env('SKERRY_STATE_DIR')
-          .makeOptionMandatory(),
+        new Option('--health-listen <host:port>', 'address of health, readiness and metrics').env(
+          'SKERRY_HEALTH_LISTEN',
+        ),
       )
       .addOption(
         new Option('--listen <host:port>', 'address of the ADS server')

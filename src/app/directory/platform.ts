@@ -1,0 +1,54 @@
+/** A control plane on one machine: a watched directory of YAML, join tokens, state in files. */
+import { join } from 'node:path';
+import { createJoinTokenIssuer, createTokenVerifier, openDirectoryStore } from '../../ca/index.js';
+import type { ControllerOptions, DirectoryPlatformOptions } from '../../cli/index.js';
+import { systemClock, type Logger } from '../../lib/index.js';
+import { createDirectorySource } from '../../sources/index.js';
+import type { Platform } from '../platform.js';
+import { takeStateDirectory } from '../state-directory.js';
+import { createVerdictStore } from '../verdict-store.js';
+
+const noCompanions = {
+  onBatch: (): void => undefined,
+  start: (): Promise<void> => Promise.resolve(),
+  stop: (): Promise<void> => Promise.resolve(),
+};
+
+/** Takes the state directory into use; rejects where another control plane has it. */
+export async function openDirectoryPlatform(
+  own: DirectoryPlatformOptions,
+  options: ControllerOptions,
+  logger: Logger,
+): Promise<Platform> {
+  const { directory, stateDirectory } = own;
+  await takeStateDirectory(stateDirectory, options.adminSocket);
+  const caStore = await openDirectoryStore(join(stateDirectory, 'ca'));
+  const { publicKey } = await createJoinTokenIssuer({ store: caStore, clock: systemClock });
+  return {
+    origin: directory,
+    caStore,
+    verifier: createTokenVerifier({ publicKey, clock: systemClock }),
+    verdicts: createVerdictStore(join(stateDirectory, 'verdicts'), (error) => {
+      logger.warn('a verdict on a policy could not be kept', { error });
+    }),
+    openSource: (onChange) =>
+      createDirectorySource({
+        directory,
+        stateDirectory,
+        rootNamespace: options.rootNamespace,
+        clock: systemClock,
+        logger: {
+          warn: (fields, message) => {
+            logger.warn(message, { ...fields });
+          },
+          error: (fields, message) => {
+            logger.error(message, { ...fields });
+          },
+        },
+        onChange,
+      }),
+    openCompanions: () => noCompanions,
+    waiting: () => [],
+    close: () => undefined,
+  };
+}

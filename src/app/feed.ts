@@ -1,0 +1,41 @@
+/** From a source's batch to the rows of the graph. */
+import { policyKey, type Pod } from '../model/index.js';
+import type { SourceBatch } from '../sources/index.js';
+import type { PolicyGate } from './policy-gate.js';
+import type { TurnLoop } from './turns.js';
+
+/** Where a batch goes. */
+export interface FeedTargets {
+  readonly loop: TurnLoop;
+  readonly gate: PolicyGate;
+  /** The pods as the source has them now, by key. */
+  readonly pods: Map<string, Pod>;
+}
+
+/** What the source says goes into the loop; policies by way of the gate. */
+export function feed(batch: SourceBatch, { loop, gate, pods }: FeedTargets): void {
+  for (const change of batch.changes) {
+    switch (change.collection) {
+      case 'policies':
+        gate.set(policyKey(change.ref.namespace, change.ref.name), change.value);
+        break;
+      case 'pods':
+        if (change.value === undefined) pods.delete(change.key);
+        else pods.set(change.key, change.value);
+        loop.put('pods', change.key, change.value);
+        break;
+      case 'services':
+        loop.put('services', change.key, change.value);
+        break;
+      case 'slices':
+        loop.put('slices', change.key, change.value);
+        break;
+      case 'namespaces':
+        loop.put('namespaces', change.key, change.value);
+        break;
+      case 'nodes':
+        loop.put('nodes', change.key, change.value);
+        break;
+    }
+  }
+}

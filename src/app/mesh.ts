@@ -1,0 +1,148 @@
+/** The part of a control plane that is the same everywhere: from a source's batches to sidecars' sockets. */
+import { openAuthority, type Authority } from '../ca/index.js';
+import type { ControllerOptions } from '../cli/index.js';
+import { systemClock, type Logger } from '../lib/index.js';
+import type { Diagnostic, Pod } from '../model/index.js';
+import type { SourceBatch } from '../sources/index.js';
+import { createMetrics, type Metrics } from '../telemetry/index.js';
+import { createPipeline, type Pipeline } from '../translators/index.js';
+import { createResourceCache, type ResourceCache } from '../xds/index.js';
+import { createAds, type Ads } from './ads.js';
+import { createDemandLedger } from './demand.js';
+import { createEffectivePolicies, type EffectivePolicies } from './effective-policies.js';
+import { feed } from './feed.js';
+import { allDiagnostics, logNew } from './findings.js';
+import { createIncarnations } from './incarnations.js';
+import type { Platform } from './platform.js';
+import { createPolicyGate, type PolicyGate } from './policy-gate.js';
+import { createRejections, type Rejections } from './rejections.js';
+import { trustBundle } from './secrets.js';
+import { createStreams, type Streams } from './streams.js';
+import { createTurnLoop, type TurnLoop } from './turns.js';
+
+/** A name that nobody wants any more stays computed this long, for sidecars that reconnect. */
+const demandGraceMs = 60_000;
+
+/** The mesh of one control plane. */
+export interface Mesh {
+  readonly authority: Authority;
+  readonly pipeline: Pipeline;
+  readonly policies: EffectivePolicies;
+  readonly gate: PolicyGate;
+  readonly cache: ResourceCache;
+  readonly metrics: Metrics;
+  readonly rejections: Rejections;
+  readonly streams: Streams;
+  readonly ads: Ads;
+  readonly loop: TurnLoop;
+  /** What a source has to say. */
+  take(batch: SourceBatch): void;
+  diagnostics(): readonly Diagnostic[];
+}
+
+function createMeshPipeline(options: ControllerOptions): Pipeline {
+  return createPipeline({
+    trustDomain: options.trustDomain,
+    rootNamespace: options.rootNamespace,
+    layout: options.outbound,
+    meshCidrs: options.meshCidrs,
+    accessLog: options.accessLog,
+    clusterDomain: 'cluster.local',
+  });
+}
+
+function openTrust(
+  options: ControllerOptions,
+  platform: Platform,
+  { logger, onIssued }: { readonly logger: Logger; readonly onIssued: () => void },
+): Promise<Authority> {
+  return openAuthority({
+    store: platform.caStore,
+    ...(platform.publishedBundle !== undefined && { publishedBundle: platform.publishedBundle }),
+    trustDomain: options.trustDomain,
+    clock: systemClock,
+    lifetimes: { leafMs: options.svidTtlSeconds * 1000 },
+    audit: (line) => {
+      onIssued();
+      logger.info('certificate issued', { ...line });
+    },
+    warn: ({ code, cause }) => {
+      logger.warn('the certificate authority warns', { code, error: cause });
+    },
+  });
+}
+
+/** Puts the mesh together; nothing is read or served yet, but the authority is open. */
+export async function openMesh(
+  options: ControllerOptions,
+  platform: Platform,
+  logger: Logger,
+): Promise<Mesh> {
+  const pods = new Map<string, Pod>();
+  let sourceDiagnostics: readonly Diagnostic[] = [];
+  const incarnations = createIncarnations();
+  const pipeline = createMeshPipeline(options);
+  const cache = createResourceCache();
+  const policies = createEffectivePolicies(await platform.verdicts.load(), platform.verdicts);
+  const diagnostics = (): readonly Diagnostic[] =>
+    allDiagnostics(sourceDiagnostics, pipeline, policies);
+  const metrics = createMetrics({
+    streams: () => ads.proxies().length,
+    demandedNames: () => demand.size(),
+    diagnostics: () => diagnostics().length,
+    generation: () => loop.generation(),
+  });
+  const authority = await openTrust(options, platform, {
+    logger,
+    onIssued: () => {
+      metrics.certificatesIssued.inc();
+    },
+  });
+  const publishNow = (changes: Parameters<typeof cache.apply>[1]): void => {
+    cache.apply(cache.generation(), changes);
+  };
+
+  const loop = createTurnLoop({
+    pipeline,
+    logger,
+    metrics,
+    publish: (generation, changes) => {
+      cache.apply(generation, changes);
+    },
+    onWorkloads: (changes) => {
+      for (const pod of incarnations.replaced(changes)) {
+        ads.closeProxy(pod, 'its pod is gone from the mesh, or another one has its name');
+      }
+    },
+  });
+  const demand = createDemandLedger({
+    clock: systemClock,
+    graceMs: demandGraceMs,
+    onChange: (change) => {
+      loop.demand(change);
+    },
+  });
+  const gate = createPolicyGate({ policies, loop, logger });
+  const rejections = createRejections((key, hash) => policies.isRejected(key, hash));
+  const streams = createStreams({
+    authority,
+    clock: systemClock,
+    logger,
+    podOf: (key) => pods.get(key),
+    publish: publishNow,
+  });
+  const { verifier } = platform;
+  const ads = createAds({
+    ...{ options, authority, verifier, cache, streams, demand, gate, rejections, logger, metrics },
+  });
+  cache.apply(0, [trustBundle(authority.bundle())]);
+  return {
+    ...{ authority, pipeline, policies, gate, cache, metrics, rejections, streams, ads, loop },
+    take(batch): void {
+      logNew(batch.diagnostics, sourceDiagnostics, logger);
+      sourceDiagnostics = batch.diagnostics;
+      feed(batch, { loop, gate, pods });
+    },
+    diagnostics,
+  };
+}
