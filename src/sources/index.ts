@@ -28,3 +28,12 @@ export {
   type PolicyOptions,
 } from './parse/traffic-policy.js';
 export { hashJson } from './parse/canonical-json.js';
+export { KubernetesApiError } from './kubernetes/api-error.js';
+export {
+  openKubernetesClient,
+  type KubernetesClient,
+  type KubernetesRequest,
+  type KubernetesStreamRequest,
+} from './kubernetes/client.js';
+export type { CredentialsOptions } from './kubernetes/credentials.js';
+export type { ExecRequest, ExecResult } from './kubernetes/exec.js';
