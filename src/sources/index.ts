@@ -37,3 +37,16 @@ export {
 } from './kubernetes/client.js';
 export type { CredentialsOptions } from './kubernetes/credentials.js';
 export type { ExecRequest, ExecResult } from './kubernetes/exec.js';
+export {
+  createReflector,
+  type ReflectedChange,
+  type Reflector,
+  type ReflectorOptions,
+  type ReflectorState,
+} from './kubernetes/reflector.js';
+export {
+  createKubernetesSource,
+  type KindState,
+  type KubernetesSource,
+  type KubernetesSourceOptions,
+} from './kubernetes/source.js';

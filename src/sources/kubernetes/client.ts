@@ -35,6 +35,8 @@ export interface KubernetesStreamRequest {
   readonly signal: AbortSignal;
   /** Without a byte for this long the connection counts as dead; never by default. */
   readonly idleTimeoutMs?: number;
+  /** Called when the server has agreed and lines may come. */
+  readonly onOpen?: () => void;
 }
 
 /** The client; all errors are a `KubernetesApiError`. */
@@ -161,6 +163,7 @@ export function openKubernetesClient(options: CredentialsOptions = {}): Kubernet
       });
       noteDate(response);
       if (response.statusCode !== 200) throw refusalOf(what, response, await text(response));
+      request.onOpen?.();
       const idleMs = request.idleTimeoutMs ?? 0;
       response.setTimeout(idleMs, () => {
         response.destroy(Object.assign(new Error('silent'), { code: 'Idle' }));

@@ -19,10 +19,7 @@ function parse(line: Buffer): unknown {
  * The lines as values. A line longer than `maxBytes`, or one that is not JSON, is an error: what it
  * said is lost, so that the watch must begin anew. An unfinished last line is passed over.
  */
-export async function* parseLines(
-  chunks: AsyncIterable<Buffer>,
-  maxBytes: number,
-): AsyncGenerator {
+export async function* parseLines(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator {
   let parts: Buffer[] = [];
   let held = 0;
   for await (const chunk of chunks) {
