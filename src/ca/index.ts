@@ -14,6 +14,14 @@ export {
   type TokenVerifier,
   type WorkloadIdentity,
 } from './token.js';
+export {
+  createServiceAccountVerifier,
+  type ServiceAccountIdentity,
+  type ServiceAccountKeys,
+  type ServiceAccountVerifier,
+  type ServiceAccountVerifierOptions,
+  type TokenReviewVerdict,
+} from './service-account-token.js';
 export { openAuthority, type Authority } from './authority.js';
 export {
   defaultLifetimes,

@@ -14,7 +14,8 @@ import type { CaStore } from './store.js';
 const keyRecord = 'join-token-key.pem';
 const issuerName = 'skerry';
 const audience = 'skerry';
-const maxTokenBytes = 16 * 1024;
+/** Longer tokens are not looked at. */
+export const maxTokenBytes: number = 16 * 1024;
 const uidPattern = /^[A-Za-z0-9-]{1,64}$/;
 
 /** Who a workload is, as an authenticated token says; never taken from `node.id`. */
@@ -23,6 +24,8 @@ export interface WorkloadIdentity {
   readonly serviceAccount: string;
   readonly podName: string;
   readonly podUid: string;
+  /** Where the pod runs; absent where the token does not say. */
+  readonly nodeName?: string;
   /** When the token ceases to vouch for it; a stream ends by then. */
   readonly expiresAtMs: number;
 }
@@ -38,7 +41,19 @@ export type TokenRefusal =
   | 'wrong-audience'
   | 'expired'
   | 'not-yet-valid'
-  | 'wrong-claims';
+  | 'wrong-claims'
+  /** Of a service account, but of no pod. */
+  | 'no-pod'
+  /** Signed with a key that the cluster does not know. */
+  | 'unknown-key'
+  /** The pod that it was given to is no more, or is another one by now. */
+  | 'pod-gone'
+  /** The service account is no more, or is another one of the same name by now. */
+  | 'service-account-gone'
+  /** The pod runs on another node. */
+  | 'wrong-node'
+  /** Only the cluster can say, and it does not answer, or too many ask. */
+  | 'undecided';
 
 /** Signs join tokens. */
 export interface JoinTokenIssuer {
@@ -96,7 +111,13 @@ export async function createJoinTokenIssuer(options: {
   };
 }
 
-function refusalOf(error: unknown): TokenRefusal {
+/** Whether `text` may be an object's uid. */
+export function isUid(text: string): boolean {
+  return uidPattern.test(text);
+}
+
+/** What an error of jose means. */
+export function refusalOf(error: unknown): TokenRefusal {
   if (error instanceof errors.JWTExpired) return 'expired';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'wrong-algorithm';
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'wrong-signature';
@@ -129,7 +150,7 @@ function identityOf(payload: JWTPayload): WorkloadIdentity | undefined {
     typeof podName === 'string' &&
     isDnsSubdomain(podName) &&
     typeof podUid === 'string' &&
-    uidPattern.test(podUid);
+    isUid(podUid);
   return isWhole && exp !== undefined
     ? { namespace, serviceAccount, podName, podUid, expiresAtMs: exp * 1000 }
     : undefined;
