@@ -173,6 +173,34 @@ test('without the key of the root the intermediate signs on, warns when due, and
   expect(refused).toMatchObject({ ok: false, error: { code: 'issuer-expired' } });
 });
 
+test('replicas that share a store share the intermediate that one of them renews', async () => {
+  const [one, two] = [await open(), await open()];
+  clock.advance(250 * dayMs);
+  await one.maintain();
+  const renewed = readFileSync(fileIn('active', 'workload-issuer.pem'), 'utf8');
+  await two.maintain();
+  expect(readFileSync(fileIn('active', 'workload-issuer.pem'), 'utf8')).toBe(renewed);
+  const [, issuerPem = ''] = (await issue(two, freshRequest())).chainPem.split(
+    /(?<=-END CERTIFICATE-----\n)/,
+  );
+  expect(renewed).toContain(issuerPem);
+});
+
+test('an intermediate that an operator brings replaces one that cannot be renewed here', async () => {
+  const other = await open();
+  const keyPem = readFileSync(fileIn('active', 'root-key.pem'));
+  rmSync(fileIn('active', 'root-key.pem'));
+  const authority = await open();
+  writeFileSync(fileIn('active', 'root-key.pem'), keyPem, { mode: 0o600 });
+  clock.advance(366 * dayMs);
+  await authority.maintain();
+  const asked = { spiffeId: cart, csr: freshRequest(), podUid: 'u' };
+  expect(await authority.issue(asked)).toMatchObject({ ok: false });
+  await other.maintain();
+  clock.advance(60_000);
+  expect(await authority.issue(asked)).toMatchObject({ ok: true });
+});
+
 test('the hourly maintenance renews without a request', async () => {
   const authority = await open();
   authority.start();

@@ -6,6 +6,8 @@ import type { IssuerScope } from './x509.js';
 
 /** Share of an intermediate's life after which it is replaced. */
 const issuerRenewalShare = 2 / 3;
+/** Where none can be made, the store is looked at again this often: an operator may put one there. */
+const retryMs = 60_000;
 
 function isRenewalDue(
   issuer: Issuer,
@@ -25,6 +27,7 @@ export class Issuers {
   private slot: Slot;
   private readonly options: Settled;
   private readonly renewals = new Map<IssuerScope['kind'], Promise<Issuer | undefined>>();
+  private readonly failedAtMs = new Map<IssuerScope['kind'], number>();
 
   constructor(slot: Slot, options: Settled) {
     this.slot = slot;
@@ -49,13 +52,45 @@ export class Issuers {
   private renew(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
     const running = this.renewals.get(kind);
     if (running !== undefined) return running;
-    const renewal = this.replace(kind).finally(() => this.renewals.delete(kind));
+    const nowMs = this.options.clock.now();
+    const failedAtMs = this.failedAtMs.get(kind);
+    if (failedAtMs !== undefined && Math.abs(nowMs - failedAtMs) < retryMs) {
+      return Promise.resolve(undefined);
+    }
+    const renewal = this.replace(kind)
+      .then((issuer) => {
+        if (issuer === undefined) this.failedAtMs.set(kind, nowMs);
+        else this.failedAtMs.delete(kind);
+        return issuer;
+      })
+      .finally(() => this.renewals.delete(kind));
     this.renewals.set(kind, renewal);
     return renewal;
   }
 
+  /** What another replica has made meanwhile, or an operator has brought; never under another root. */
+  private async stored(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
+    const { store, clock, lifetimes, trustDomain } = this.options;
+    try {
+      const files = await store.readSlot('active');
+      const slot = files === undefined ? undefined : readSlot('active', files, trustDomain);
+      const issuer = slot?.[kind];
+      if (issuer === undefined || slot?.rootPem !== this.slot.rootPem) return undefined;
+      const isDue = isRenewalDue(issuer, this.slot.rootNotAfterMs, lifetimes, clock.now());
+      return isDue ? undefined : issuer;
+    } catch {
+      // A store that is away or damaged must not keep this replica from renewing what it holds.
+      return undefined;
+    }
+  }
+
   private async replace(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
     const { store, clock, warn, trustDomain, lifetimes, randomBytes } = this.options;
+    const stored = await this.stored(kind);
+    if (stored !== undefined) {
+      this.slot = { ...this.slot, [kind]: stored };
+      return stored;
+    }
     const { rootPem, rootKey, rootNotAfterMs } = this.slot;
     if (rootKey === undefined || clock.now() >= rootNotAfterMs) {
       const why =
