@@ -1,0 +1,121 @@
+/** The rig on kind: nodes are containers of Docker or Podman (https://kind.sigs.k8s.io). */
+import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findCheckout, runCommand, waitFor } from '../../demo/rig/index.js';
+import { findProgram } from './local/programs.js';
+import type { CommandInput, ContainerName, Rig } from './rig.js';
+
+/** Docker where it works, else Podman; undefined where neither does. */
+export async function findEngine(): Promise<'docker' | 'podman' | undefined> {
+  for (const engine of ['docker', 'podman'] as const) {
+    // The client alone is no sign of an engine behind it.
+    const works = await runCommand([engine, 'info']).then(
+      () => true,
+      () => false,
+    );
+    if (works) return engine;
+  }
+  return undefined;
+}
+
+const staticPod = '/etc/kubernetes/manifests/kube-apiserver.yaml';
+const parked = '/etc/kubernetes/kube-apiserver.yaml';
+
+/** The cluster `skerry-<name>` of kind. Nothing happens before a method is called. */
+export function openKindRig(name: string): Rig {
+  const cluster = `skerry-${name}`;
+  const kubeconfig = join(tmpdir(), `${cluster}.kubeconfig`);
+  const kind = async (args: readonly string[]): Promise<string> => {
+    // kind takes Docker unless it is told otherwise.
+    const isPodman = (await findEngine()) === 'podman';
+    const told = isPodman ? ['env', 'KIND_EXPERIMENTAL_PROVIDER=podman'] : [];
+    return (await runCommand([...told, 'kind', ...args, '--name', cluster])).stdout;
+  };
+  const engine = async (): Promise<string> => (await findEngine()) ?? 'docker';
+  const kubectl = async (args: readonly string[], input: CommandInput = {}): Promise<string> =>
+    (await runCommand([findProgram('kubectl'), '--kubeconfig', kubeconfig, ...args], input.input))
+      .stdout;
+  const ready = (): Promise<boolean> =>
+    kubectl(['get', '--raw', '/readyz', '--request-timeout=3s']).then(
+      () => true,
+      () => false,
+    );
+  const onNode: Rig['onNode'] = async (argv, { input, node = `${cluster}-control-plane` } = {}) =>
+    (await runCommand([await engine(), 'exec', '-i', node, ...argv], input)).stdout;
+  const place = (target: ContainerName): Promise<Place> =>
+    findContainer({ onNode, clusterName: cluster }, target);
+  const down = async (): Promise<void> => {
+    await kind(['delete', 'cluster', '--kubeconfig', kubeconfig]);
+    await rm(kubeconfig, { force: true });
+  };
+  return {
+    kind: 'kind',
+    name,
+    ...{ kubeconfig, logs: undefined },
+    ...{ cniConfDir: '/etc/cni/net.d', cniBinDir: '/opt/cni/bin' },
+    ...{ kubectl, onNode, down },
+    up: async () => {
+      await down();
+      const config = join(findCheckout().root, 'kind-config.yaml');
+      const file = ['--config', config, '--kubeconfig', kubeconfig];
+      await kind(['create', 'cluster', ...file, '--wait', '180s']);
+    },
+    isUp: async () => existsSync(kubeconfig) && (await ready()),
+    loadImage: async (archive) => {
+      await kind(['load', 'image-archive', archive]);
+    },
+    stopApiServer: async () => {
+      await onNode(['mv', staticPod, parked]);
+      const what = { what: 'the end of kube-apiserver', timeoutMs: 60_000, intervalMs: 200 };
+      await waitFor(what, async () => ((await ready()) ? undefined : true));
+    },
+    startApiServer: async () => {
+      await onNode(['mv', parked, staticPod]);
+      const what = { what: 'kube-apiserver', timeoutMs: 120_000, intervalMs: 500 };
+      await waitFor(what, async () => ((await ready()) ? true : undefined));
+    },
+    directArgv: async (target, argv) => {
+      const { node, id } = await place(target);
+      return [await engine(), 'exec', '-i', node, 'crictl', 'exec', '-i', id, ...argv];
+    },
+    signalContainer: async (target, signal) => {
+      const { node, id } = await place(target);
+      await onNode(['ctr', '-n', 'k8s.io', 'tasks', 'kill', '--signal', signal, id], { node });
+    },
+  };
+}
+
+interface Place {
+  readonly node: string;
+  readonly id: string;
+}
+
+interface Cluster {
+  readonly onNode: Rig['onNode'];
+  readonly clusterName: string;
+}
+
+/** Asks the nodes one after another: the API server, which would know, may be down. */
+async function findContainer(
+  { onNode, clusterName }: Cluster,
+  { namespace, pod, container }: ContainerName,
+): Promise<Place> {
+  const label = (key: string, value: string): readonly string[] => [
+    '--label',
+    `io.kubernetes.${key}=${value}`,
+  ];
+  const filter = [
+    ...label('pod.namespace', namespace),
+    ...label('pod.name', pod),
+    ...label('container.name', container),
+  ];
+  for (const role of ['worker', 'control-plane']) {
+    const node = `${clusterName}-${role}`;
+    const found = await onNode(['crictl', 'ps', '-q', ...filter], { node });
+    const id = found.trim().split('\n')[0] ?? '';
+    if (id !== '') return { node, id };
+  }
+  throw new Error(`${namespace}/${pod} runs no ${container}`);
+}
