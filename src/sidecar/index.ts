@@ -48,3 +48,16 @@ export {
 } from './init.js';
 export { proxyCommand, type ProxyCommand, type ProxyCommandOptions } from './command.js';
 export { drain, isReady, ProxyCallError } from './probe.js';
+export {
+  NotRedirectedError,
+  verifyRedirect,
+  type PodAddress,
+  type Verification,
+  type VerifyRedirectOptions,
+} from './verify.js';
+export {
+  parseRedirection,
+  redirectionAnnotation,
+  spellRedirection,
+  type Redirection,
+} from './redirection.js';

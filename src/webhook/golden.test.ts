@@ -7,7 +7,7 @@ import { decide } from './decide.js';
 import { checkPodShape, injectPod } from './inject.js';
 import type { JsonMap } from './json.js';
 import { patchOf, spellOperation } from './patch.js';
-import { defaultSettings as settings } from './settings.js';
+import { defaultSettings, type InjectionSettings } from './settings.js';
 import { applyPatch } from './testing/apply-patch.js';
 
 const folder = join(import.meta.dirname, 'testdata');
@@ -19,6 +19,7 @@ const names = readdirSync(folder)
 interface Case {
   readonly claim: string;
   readonly namespace: string;
+  readonly settings: InjectionSettings;
   readonly pod: JsonMap;
 }
 
@@ -27,11 +28,13 @@ function readCase(name: string): Case {
   const claim = /^# claim: (.+)$/m.exec(text)?.[1];
   if (claim === undefined) throw new Error(`expected "# claim:" in ${name}.in.yaml`);
   const namespace = /^# namespace: (.+)$/m.exec(text)?.[1] ?? 'shop';
-  return { claim, namespace, pod: parse(text) as JsonMap };
+  const redirection = /^# redirection: cni$/m.test(text) ? 'cni' : 'init';
+  const settings = { ...defaultSettings, redirection } as const;
+  return { claim, namespace, settings, pod: parse(text) as JsonMap };
 }
 
 /** The verdict, and the pod where it is injected. */
-function outcome({ namespace, pod }: Case): unknown {
+function outcome({ namespace, settings, pod }: Case): unknown {
   const problems = checkPodShape(pod);
   if (problems.length > 0) return { refused: problems };
   const decision = decide({ pod, namespace, settings });
@@ -44,6 +47,7 @@ function outcome({ namespace, pod }: Case): unknown {
 
 describe.each(names)('golden %s', (name) => {
   const read = readCase(name);
+  const { settings } = read;
 
   test(read.claim, () => {
     const output = join(folder, `${name}.out.yaml`);

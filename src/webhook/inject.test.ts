@@ -117,6 +117,39 @@ test('only the redirection has capabilities, and only two', () => {
   ]);
 });
 
+test('a pod that the node’s CNI plugin redirects asks for nothing that PodSecurity restricts', () => {
+  const injected = injectPod(pod, { ...settings, redirection: 'cni' });
+  if (!injected.ok) throw new Error(injected.error.join('; '));
+  const spec = mapAt(injected.value.pod, 'spec');
+  const found = mapsOf(spec['initContainers']);
+  expect(found.map((each) => textOf(each, 'name'))).toEqual([
+    injectedNames.verify,
+    injectedNames.identity,
+    injectedNames.proxy,
+  ]);
+  // https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+  for (const each of found) {
+    const context = mapAt(each, 'securityContext');
+    expect(context).toMatchObject({
+      runAsNonRoot: true,
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    expect(context['runAsUser']).toBeGreaterThan(0);
+    expect(mapAt(context, 'capabilities')).not.toHaveProperty('add');
+  }
+  // The verifier is not the sidecar, whose connections pass.
+  expect(mapAt(found[0] ?? {}, 'securityContext')['runAsUser']).not.toBe(1774);
+  const kinds = mapsOf(spec['volumes']).map((each) => Object.keys(each).sort());
+  expect(kinds).toEqual([
+    ['emptyDir', 'name'],
+    ['name', 'projected'],
+    ['configMap', 'name'],
+  ]);
+});
+
 test('the sidecar starts with the uid that the redirection lets pass', () => {
   for (const each of mapsOf(mapAt(inject(pod), 'spec')['initContainers']).slice(1)) {
     expect(mapAt(each, 'securityContext')).toMatchObject({ runAsUser: 1774, runAsGroup: 1774 });

@@ -1,5 +1,6 @@
 /** The injection: a pod and the settings become the pod with its sidecar. Pure, and a fixpoint of itself. */
 import { fail, ok, type Result } from '../lib/index.js';
+import { spellRedirection } from '../sidecar/index.js';
 import {
   isMap,
   isModestJson,
@@ -25,6 +26,7 @@ export interface InjectedPod {
 
 const containerNames: readonly string[] = [
   injectedNames.redirect,
+  injectedNames.verify,
   injectedNames.identity,
   injectedNames.proxy,
 ];
@@ -117,6 +119,9 @@ function compose(pod: JsonMap, settings: InjectionSettings, options: PodOptions)
       annotations: {
         ...mapAt(metadata, 'annotations'),
         [annotations.injection]: settingsMark(settings),
+        ...(settings.redirection === 'cni'
+          ? { [annotations.redirection]: spellRedirection({ ...options, ...settings }) }
+          : {}),
         ...(Object.keys(originals).length === 0
           ? {}
           : { [annotations.probes]: JSON.stringify(originals) }),
@@ -145,7 +150,11 @@ function withoutOurs(pod: JsonMap, settings: InjectionSettings): JsonMap {
   const originals = isMarked(pod, settings)
     ? parseOriginals(textOf(given, annotations.probes))
     : {};
-  const ours: readonly string[] = [annotations.injection, annotations.probes];
+  const ours: readonly string[] = [
+    annotations.injection,
+    annotations.probes,
+    annotations.redirection,
+  ];
   const kept = Object.entries(given).filter(([name]) => !ours.includes(name));
   const spec = mapAt(pod, 'spec');
   const strip = (name: string, names: readonly string[]): readonly JsonMap[] =>

@@ -1,5 +1,6 @@
 /** What an injection is made with: images, addresses and the names that the control plane reads again. */
 import { createHash } from 'node:crypto';
+import { redirectionAnnotation } from '../sidecar/index.js';
 
 /** What one container may use, as Kubernetes quantities. */
 export interface ContainerResources {
@@ -25,6 +26,11 @@ export interface InjectionSettings {
   readonly rootNamespace: string;
   /** Address families that pods have. */
   readonly families: readonly ('v4' | 'v6')[];
+  /**
+   * What sets redirection up: an init container, or the CNI plugin of the node, which needs no
+   * capability in the pod.
+   */
+  readonly redirection: 'init' | 'cni';
   /** Audience of the token. */
   readonly audience: string;
   /** How long a token lives, in seconds; Kubernetes takes 600 at least. */
@@ -41,6 +47,7 @@ export const defaultSettings: InjectionSettings = {
   serverName: 'skerry.skerry-system.svc',
   rootNamespace: 'skerry-system',
   families: ['v4', 'v6'],
+  redirection: 'init',
   audience: 'skerry',
   tokenLifeSeconds: 3600,
   // Stock Envoy alone holds 67 MB (measured).
@@ -63,11 +70,14 @@ export const annotations = {
   injection: 'skerry.dev/injection',
   /** Written: the probes as the user had them, JSON; the control plane answers them on 15021. */
   probes: 'skerry.dev/probes',
+  /** Written: what the CNI plugin of the node does for the pod; absent where an init container does. */
+  redirection: redirectionAnnotation,
 } as const;
 
 /** Names of what is injected. */
 export const injectedNames = {
   redirect: 'skerry-redirect',
+  verify: 'skerry-verify',
   identity: 'skerry-identity',
   proxy: 'skerry-proxy',
   sidecarVolume: 'skerry-sidecar',

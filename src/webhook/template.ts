@@ -17,6 +17,9 @@ const mounts = {
 // A directory within the mount, since the mount itself is root's and the sidecar must own its own.
 const sidecarDirectory = `${mounts.sidecar.mountPath}/pod`;
 
+// Whoever is neither root nor the sidecar.
+const verifierId = 65_532;
+
 const initResources: ContainerResources = {
   cpuRequest: '10m',
   memoryRequest: '64Mi',
@@ -29,7 +32,9 @@ export function injectedContainers(
   options: PodOptions,
 ): readonly JsonMap[] {
   return [
-    redirectContainer(settings, options),
+    settings.redirection === 'cni'
+      ? verifyContainer(settings, options)
+      : redirectContainer(settings, options),
     identityContainer(settings),
     proxyContainer(settings, options),
   ];
@@ -50,9 +55,33 @@ export function injectedVolumes(settings: InjectionSettings): readonly JsonMap[]
   ];
 }
 
+function flag(name: string, values: readonly (string | number)[]): readonly string[] {
+  return values.length === 0 ? [] : [`--${name}`, values.join(',')];
+}
+
+/**
+ * On a node where the plugin was not yet chained when the pod came, nothing redirects: the pod must
+ * not go on. It waits, since the plugin's installer mends such pods, and then says what is wrong.
+ */
+function verifyContainer(settings: InjectionSettings, options: PodOptions): JsonMap {
+  return {
+    name: injectedNames.verify,
+    image: settings.skerryImage,
+    args: [
+      ...['sidecar', 'verify'],
+      ...flag('family', settings.families),
+      ...flag('exclude-outbound-port', options.excludeOutboundPorts),
+      ...flag('exclude-outbound-cidr', options.excludeOutboundCidrs),
+    ],
+    resources: spellResources(initResources),
+    // Not the sidecar's uid, whose connections pass.
+    securityContext: leastPrivilege(verifierId, verifierId),
+    // What it says last is what `kubectl describe pod` shows.
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
 function redirectContainer(settings: InjectionSettings, options: PodOptions): JsonMap {
-  const flag = (name: string, values: readonly (string | number)[]): readonly string[] =>
-    values.length === 0 ? [] : [`--${name}`, values.join(',')];
   return {
     name: injectedNames.redirect,
     image: settings.skerryImage,

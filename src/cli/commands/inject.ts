@@ -13,6 +13,7 @@ interface Flags {
   readonly controlPlane: string;
   readonly serverName: string;
   readonly rootNamespace: string;
+  readonly redirection: 'init' | 'cni';
 }
 
 async function readInput(file: string): Promise<string> {
@@ -52,6 +53,11 @@ export const injectCommand: CommandDefinition = {
         new Option('--root-namespace <name>', 'namespace of the control plane')
           .env('SKERRY_ROOT_NAMESPACE')
           .default(preset.rootNamespace),
+      )
+      .addOption(
+        new Option('--redirection <means>', 'what leads traffic through the sidecar')
+          .choices(['init', 'cni'])
+          .default(preset.redirection),
       )
       .action(async (flags: Flags) => {
         exit(await run(flags, io));

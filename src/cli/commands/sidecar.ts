@@ -6,10 +6,12 @@ import {
   drain,
   initSidecar,
   isReady,
+  NotRedirectedError,
   proxyCommand,
   redirectRules,
   RedirectError,
   SidecarInitError,
+  verifyRedirect,
   type IpFamily,
 } from '../../sidecar/index.js';
 import type { CommandDefinition } from '../command.js';
@@ -36,6 +38,13 @@ interface RedirectFlags {
   readonly excludeOutboundCidr: readonly string[];
   readonly family: readonly IpFamily[];
   readonly print: boolean;
+}
+
+interface VerifyFlags {
+  readonly excludeOutboundPort: readonly number[];
+  readonly excludeOutboundCidr: readonly string[];
+  readonly family: readonly IpFamily[];
+  readonly wait: number;
 }
 
 function parseAddress(text: string): { readonly address: string; readonly port: number } {
@@ -100,6 +109,33 @@ async function redirect(flags: RedirectFlags, io: Io): Promise<void> {
   });
 }
 
+async function verify(flags: VerifyFlags, io: Io): Promise<void> {
+  const found = await verifyRedirect({
+    families: flags.family.length > 0 ? flags.family : ['v4', 'v6'],
+    excludeOutboundPorts: flags.excludeOutboundPort,
+    excludeOutboundCidrs: flags.excludeOutboundCidr,
+    waitMs: flags.wait * 1_000,
+  }).catch((error: unknown) => {
+    if (!(error instanceof NotRedirectedError)) throw error;
+    const remedy =
+      'the CNI plugin of Skerry did not set this pod up: see whether the DaemonSet skerry-cni in ' +
+      'the namespace skerry-cni is ready on this node; when it is and this stays, delete the pod';
+    throw new CommandError(`${error.message}; ${remedy}`);
+  });
+  for (const each of found) {
+    const what = each.kind === 'redirected' ? 'redirected' : `not verified: ${each.reason}`;
+    io.stdout.write(`${each.family}: ${what}\n`);
+  }
+}
+
+function parseWait(text: string): number {
+  const seconds = Number(text);
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > 3_600) {
+    throw new CommandError(`expected seconds from 0 to 3600, found ${text}`, exitCode.usage);
+  }
+  return seconds;
+}
+
 function addInit(parent: Command, io: Io): void {
   parent
     .command('init')
@@ -140,6 +176,18 @@ function addRedirect(parent: Command, io: Io): void {
     .action((flags: RedirectFlags) => redirect(flags, io));
 }
 
+function addVerify(parent: Command, io: Io): void {
+  const none: readonly never[] = [];
+  parent
+    .command('verify')
+    .description('prove that connections are led through the sidecar, before it starts; no rights')
+    .option('--exclude-outbound-port <ports>', 'called ports left alone', collectPort, none)
+    .option('--exclude-outbound-cidr <cidrs>', 'called blocks left alone', collectText, none)
+    .option('--family <family>', 'v4 or v6; repeatable (default: both)', collectText, none)
+    .option('--wait <seconds>', 'how long to try again', parseWait, 60)
+    .action((flags: VerifyFlags) => verify(flags, io));
+}
+
 /** The command. */
 export const sidecarCommand: CommandDefinition = {
   name: 'sidecar',
@@ -149,6 +197,7 @@ export const sidecarCommand: CommandDefinition = {
   configure(command: Command, io: Io, exit): void {
     addInit(command, io);
     addRedirect(command, io);
+    addVerify(command, io);
     command
       .command('ready')
       .description('exit 0 when the sidecar of this network namespace serves')
