@@ -3,9 +3,9 @@ import type { TokenVerifier, WorkloadIdentity } from '../ca/index.js';
 import { fail, ok, type Result } from '../lib/index.js';
 import { podKey, type Pod } from '../model/index.js';
 
-/** Why a stream is refused; the gRPC codes UNAUTHENTICATED and PERMISSION_DENIED. */
+/** Why a stream is refused; the gRPC codes UNAUTHENTICATED, PERMISSION_DENIED and UNAVAILABLE. */
 export interface Refusal {
-  readonly code: 'unauthenticated' | 'permission-denied';
+  readonly code: 'unauthenticated' | 'permission-denied' | 'unavailable';
   readonly reason: string;
   readonly message: string;
 }
@@ -20,6 +20,13 @@ export async function authenticate(
   const token = bearer.exec(authorization ?? '')?.[1] ?? '';
   const verified = await verifier.verify(token);
   if (verified.ok) return verified;
+  if (verified.error === 'undecided') {
+    return fail({
+      code: 'unavailable',
+      reason: verified.error,
+      message: 'whether the token is good cannot be found out now',
+    });
+  }
   return fail({
     code: 'unauthenticated',
     reason: verified.error,
@@ -48,6 +55,11 @@ export function admit(
       'service-account',
       `pod ${name} runs as ${pod.serviceAccount}, but the token is ${identity.serviceAccount}’s`,
     );
+  }
+  const { nodeName = pod.nodeName } = identity;
+  // A pod is bound to its node before it gets a token, but we may not have heard of that yet.
+  if (pod.nodeName !== undefined && nodeName !== pod.nodeName) {
+    return refuse('wrong-node', `pod ${name} runs on another node than its token says`);
   }
   if (!pod.isInMesh) return refuse('not-in-mesh', `pod ${name} is not marked as having a sidecar`);
   if (pod.isFinished) return refuse('finished', `pod ${name} has ended`);

@@ -50,8 +50,6 @@ export type TokenRefusal =
   | 'pod-gone'
   /** The service account is no more, or is another one of the same name by now. */
   | 'service-account-gone'
-  /** The pod runs on another node. */
-  | 'wrong-node'
   /** Only the cluster can say, and it does not answer, or too many ask. */
   | 'undecided';
 
