@@ -1,3 +1,18 @@
 /** The admin room's face. */
-export { createAdminServer, type AdminServer } from './server.js';
-export type { AdminViews, ConfigEntry, ConfigView, ExplainQuery, ProxyView } from './views.js';
+export {
+  createAdminServer,
+  createHealthServer,
+  type AdminServer,
+  type HealthServer,
+  type HealthServerOptions,
+} from './server.js';
+export type {
+  AdminViews,
+  AuthorityView,
+  ConfigEntry,
+  ConfigView,
+  ExplainQuery,
+  ProxyView,
+  SourceView,
+  StateView,
+} from './views.js';

@@ -1,4 +1,4 @@
-/** The admin API: read-only JSON over a unix socket that only the control plane's user may open. */
+/** The admin API, read-only JSON over a unix socket that only the control plane's user may open; and health over HTTP. */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
@@ -45,6 +45,10 @@ function routes(app: FastifyInstance, views: AdminViews): void {
     const isReady = views.isReady();
     return reply.code(isReady ? 200 : 503).send({ ready: isReady });
   });
+  app.get(
+    '/v1/state',
+    (_request, reply) => views.state?.() ?? reply.code(404).send({ message: 'no state is told' }),
+  );
   app.get('/v1/proxies', () => views.proxies());
   app.get('/v1/diagnostics', () => views.diagnostics());
   app.get<{ Params: { namespace: string; pod: string } }>(
@@ -85,6 +89,52 @@ export function createAdminServer(options: {
       await chmod(options.socketPath, 0o600);
     },
     async stop(): Promise<void> {
+      await app.close();
+    },
+  };
+}
+
+/** What kubelet, monitoring and nobody else asks; it names no pod and no object. */
+export interface HealthServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Whether sidecars and pods can be served, and if not, why. */
+  isReady(): { readonly ready: boolean; readonly reasons: readonly string[] };
+  /** In Prometheus' text format, version 0.0.4. */
+  metrics(): Promise<string>;
+}
+
+/** Health and metrics that are being served. */
+export interface HealthServer {
+  /** Resolves with `host:port`. */
+  start(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Health over plain HTTP: `/healthz` answers as long as the process turns, `/readyz` is 503 with its
+ * reasons while it is not ready, `/metrics`. Everything else is 404.
+ */
+export function createHealthServer(options: HealthServerOptions): HealthServer {
+  const app = fastify({ logger: false, bodyLimit: 1024, forceCloseConnections: true });
+  app.get('/healthz', () => ({ alive: true }));
+  app.get('/readyz', (_request, reply) => {
+    const { ready, reasons } = options.isReady();
+    return reply.code(ready ? 200 : 503).send({ ready, reasons });
+  });
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4').send(await options.metrics()),
+  );
+  return {
+    start: async () => {
+      await app.listen({ host: options.host, port: options.port });
+      const address = app.server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : options.port;
+      const host = options.host.includes(':') ? `[${options.host}]` : options.host;
+      return `${host}:${String(port)}`;
+    },
+    stop: async () => {
       await app.close();
     },
   };

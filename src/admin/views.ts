@@ -59,9 +59,51 @@ export interface ExplainQuery {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** One collection that the control plane follows. */
+export interface SourceView {
+  /** Plural name, as kubectl has it. */
+  readonly kind: string;
+  readonly isSynced: boolean;
+  readonly objects: number;
+  /** How long ago it was last known to be current, in milliseconds. */
+  readonly ageMs: number;
+  /** Why it cannot be followed at the moment. */
+  readonly problem?: string;
+}
+
+/** The authority as this replica has it; nothing of it is secret. */
+export interface AuthorityView {
+  readonly trustDomain: string;
+  /** All roots that sidecars trust, active first; PEM. */
+  readonly bundle: string;
+  /** When the certificate ends by which sidecars know this replica. */
+  readonly serverNotAfterMs?: number;
+}
+
+/** One replica of the control plane. Times are milliseconds since the epoch, by its own clock. */
+export interface StateView {
+  readonly version: string;
+  /** Name of its pod, or of its machine. */
+  readonly replica: string;
+  readonly startedAtMs: number;
+  readonly nowMs: number;
+  /** Turns since it started. */
+  readonly generation: number;
+  /** Why it is not ready; empty: it is. */
+  readonly waiting: readonly string[];
+  /** Whether it writes status and keeps what the cluster must hold. */
+  readonly isLeader: boolean;
+  readonly sources: readonly SourceView[];
+  readonly authority: AuthorityView;
+  /** When it last wrote a status; absent where it never has. */
+  readonly lastStatusWriteMs?: number;
+}
+
 /** What the control plane lets the admin API see. */
 export interface AdminViews {
   isReady(): boolean;
+  /** Absent: this control plane does not tell. */
+  state?(): StateView;
   proxies(): readonly ProxyView[];
   diagnostics(): readonly unknown[];
   /** Undefined: no such workload. */
