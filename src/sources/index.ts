@@ -38,6 +38,12 @@ export {
 export type { CredentialsOptions } from './kubernetes/credentials.js';
 export type { ExecRequest, ExecResult } from './kubernetes/exec.js';
 export {
+  createLeaderElector,
+  leaderWriteTimeoutMs,
+  type LeaderElector,
+  type LeaderElectorOptions,
+} from './kubernetes/lease.js';
+export {
   createReflector,
   type ReflectedChange,
   type Reflector,
