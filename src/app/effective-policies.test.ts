@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { policyKey, type TrafficPolicy } from '../model/index.js';
+import { policyKey, type RefusedPolicy, type TrafficPolicy } from '../model/index.js';
 import { createEffectivePolicies, type EffectivePolicies } from './effective-policies.js';
 import { createVerdictStore } from './verdict-store.js';
 
@@ -103,6 +103,55 @@ describe('a policy', () => {
     await first.flush();
     const second = await open();
     expect(second.policies.set(key, form('1'))).toEqual(form('1'));
+  });
+});
+
+describe('what another control plane has learned', () => {
+  const verdict = { key, accepted: [form('1')], rejected: { 2: 'bad regex' } };
+
+  test('takes effect without a refusal here', async () => {
+    const { policies } = await open();
+    policies.set(key, form('2'));
+    expect(policies.learn(verdict)).toEqual(form('1'));
+    expect(policies.inForce(key)).toEqual(form('1'));
+    expect(policies.isRejected(key, '2')).toBe(true);
+    expect(policies.diagnostics()[0]?.message).toContain('bad regex');
+    expect(policies.learn(verdict)).toBeUndefined();
+  });
+
+  test('changes nothing while the text is another one, or the policy is not known here', async () => {
+    const { policies } = await open();
+    expect(policies.learn(verdict)).toBeUndefined();
+    expect(policies.set(key, form('3'))).toEqual(form('3'));
+    expect(policies.learn({ ...verdict, accepted: [form('3'), form('1')] })).toBeUndefined();
+    expect(policies.set(key, form('2'))).toEqual(form('3'));
+  });
+
+  test('does not undo a refusal that was seen here', async () => {
+    const { policies } = await open();
+    policies.set(key, form('2'));
+    policies.reject(key, '2', 'no');
+    expect(policies.learn({ key, accepted: [form('2')], rejected: {} })).toBeUndefined();
+    expect(policies.isRejected(key, '2')).toBe(true);
+  });
+});
+
+describe('a policy whose text is refused', () => {
+  const refused: RefusedPolicy = {
+    ...{ kind: 'RefusedPolicy', key, namespace: 'shop', name: 'cart', creationTimestampMs: 0 },
+    ...{ hash: '9', targets: [], spokeOfMtls: true, spokeOfAuthorization: false },
+  };
+
+  test('is replaced by its last accepted form, if there is one', async () => {
+    const { policies } = await open();
+    expect(policies.set(key, refused)).toEqual(refused);
+    expect(policies.learn({ key, accepted: [form('1')], rejected: {} })).toEqual(form('1'));
+  });
+
+  test('is not replaced by a form of another object of its name', async () => {
+    const { policies } = await open();
+    policies.set(key, { ...refused, creationTimestampMs: 5 });
+    expect(policies.learn({ key, accepted: [form('1')], rejected: {} })).toBeUndefined();
   });
 });
 

@@ -20,7 +20,15 @@ export interface PolicyVerdict {
   readonly rejected: Readonly<Record<string, string>>;
 }
 
-/** Keeps verdicts; implemented by a directory, later also by the cluster. */
+/** What is accepted and refused of one policy, whatever a form is. */
+export interface Judgement<F> {
+  /** Newest first. */
+  readonly accepted: readonly F[];
+  /** Spec hash → Envoy's message. */
+  readonly rejected: Readonly<Record<string, string>>;
+}
+
+/** Keeps verdicts: a directory, or the cluster. */
 export interface VerdictStore {
   load(): Promise<readonly PolicyVerdict[]>;
   /** Called with the whole verdict of one policy; must not throw. */
@@ -38,12 +46,38 @@ export interface EffectivePolicies {
   accept(key: PolicyKey, hash: string): void;
   /** A sidecar refused it; returns the form in force now, or undefined when nothing changes. */
   reject(key: PolicyKey, hash: string, message: string): Form | undefined;
+  /** Another control plane's verdict; returns the form in force now, or undefined when nothing changes. */
+  learn(verdict: PolicyVerdict): Form | undefined;
+  /** The form in force; undefined: there is no such policy. */
+  inForce(key: PolicyKey): Form | undefined;
   /** Whether the newest form of a policy is this one, and was refused. */
   isRejected(key: PolicyKey, hash: string): boolean;
   diagnostics(): readonly Diagnostic[];
 }
 
-const acceptedKept = 2;
+/** How many accepted forms are kept of a policy. */
+export const acceptedKept = 2;
+
+/**
+ * Two judgements of one policy as one: who has seen a form refused is believed, and an acceptance
+ * makes the refusals of other forms history. Holds more than {@link acceptedKept} forms at times.
+ */
+export function mergeJudgements<F extends { readonly hash: string }>(
+  newer: Judgement<F>,
+  older: Judgement<F>,
+): Judgement<F> {
+  const isAcceptance = Object.keys(newer.rejected).length === 0;
+  const latest = newer.accepted[0]?.hash;
+  const still = Object.entries(older.rejected).filter(
+    ([hash]) => !isAcceptance || latest === undefined || hash === latest,
+  );
+  const rejected = { ...Object.fromEntries(still), ...newer.rejected };
+  const all = new Map([...newer.accepted, ...older.accepted].map((form) => [form.hash, form]));
+  return {
+    accepted: [...all.values()].filter(({ hash }) => !Object.hasOwn(rejected, hash)),
+    rejected,
+  };
+}
 
 /** Creates the table from what was kept. */
 export function createEffectivePolicies(
@@ -63,8 +97,14 @@ export function createEffectivePolicies(
 
   const effective = (key: PolicyKey): Form | undefined => {
     const form = current.get(key);
-    if (form?.kind !== 'TrafficPolicy') return form;
+    if (form === undefined) return undefined;
     const verdict = verdictOf(key);
+    if (form.kind === 'RefusedPolicy') {
+      // Of the same object: what bore this name before it says nothing of it.
+      const isSame = (other: TrafficPolicy): boolean =>
+        other.creationTimestampMs === form.creationTimestampMs;
+      return verdict.accepted.find(isSame) ?? form;
+    }
     if (verdict.rejected[form.hash] === undefined) return form;
     return verdict.accepted[0] ?? refusedForm(form);
   };
@@ -98,6 +138,15 @@ export function createEffectivePolicies(
       });
       return current.get(key)?.hash === hash ? effective(key) : undefined;
     },
+    learn(verdict): Form | undefined {
+      const { key } = verdict;
+      const before = effective(key);
+      const { accepted, rejected } = mergeJudgements(verdict, verdictOf(key));
+      known.set(key, { key, accepted: accepted.slice(0, acceptedKept), rejected });
+      const after = effective(key);
+      return after?.kind === before?.kind && after?.hash === before?.hash ? undefined : after;
+    },
+    inForce: effective,
     isRejected: (key, hash) =>
       current.get(key)?.hash === hash && verdictOf(key).rejected[hash] !== undefined,
     diagnostics(): readonly Diagnostic[] {
