@@ -235,7 +235,7 @@ describe('fields', () => {
     [route({ mirror: { service: 'a', percent: 101 } }), ['Invalid spec.routes[0].mirror.percent']],
     [route({ mirror: { percent: 1 } }), ['Invalid spec.routes[0].mirror.service']],
     [route({ retries: { attempts: 11 } }), ['Invalid spec.routes[0].retries.attempts']],
-    [route({ retries: { on: ['6xx'] } }), ['Invalid spec.routes[0].retries.on[0]']],
+    [route({ retries: { retryOn: ['6xx'] } }), ['Invalid spec.routes[0].retries.retryOn[0]']],
     [route({ retries: { budget: {} } }), ['Invalid spec.routes[0].retries.budget']],
     [route({ retries: { statusCodes: [99] } }), ['Invalid spec.routes[0].retries.statusCodes[0]']],
     [

@@ -96,7 +96,7 @@ describe('routes', () => {
       timeout: '5s',
       retries: {
         attempts: 2,
-        on: ['connect-failure', '5xx'],
+        retryOn: ['connect-failure', '5xx'],
         perTryTimeout: '2s',
         backoff: { base: '25ms', max: '250ms' },
         statusCodes: [503],

@@ -1,8 +1,10 @@
 /** The CRD: generated and fresh, structural, documented, and never stricter than the parser. */
 import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { parse, parseAllDocuments } from 'yaml';
 import type { z } from 'zod';
 import { parseDuration } from '../duration.js';
 import { duration, positiveDuration } from '../policy/texts.js';
@@ -38,6 +40,26 @@ test('the committed CRD and reference page are what the generator writes', () =>
     encoding: 'utf8',
   });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+});
+
+test('YAML 1.1, which kubectl reads, says the same as YAML 1.2', () => {
+  const folder = new URL('../../../../deploy/crds/', import.meta.url);
+  for (const file of readdirSync(folder)) {
+    const text = readFileSync(new URL(file, folder), 'utf8');
+    const [old, current] = (['1.1', '1.2'] as const).map((version) =>
+      parseAllDocuments(text, { version }).map((document) => document.toJS() as unknown),
+    );
+    expect(old).toEqual(current);
+  }
+});
+
+test('no name and no value of the schema has to be quoted in YAML 1.1', () => {
+  const words = schemas.flatMap(([, schema]): readonly unknown[] => [
+    ...Object.keys(schema),
+    ...(Array.isArray(schema['enum']) ? (schema['enum'] as unknown[]) : []),
+  ]);
+  const texts = words.filter((word) => typeof word === 'string' && !/^(True|False)$/.test(word));
+  expect(texts.filter((word) => parse(String(word), { version: '1.1' }) !== word)).toEqual([]);
 });
 
 describe('the schema is structural', () => {

@@ -94,7 +94,7 @@ const outbound: Readonly<Record<string, Entry>> = {
   'timeouts.idle': ['Before an idle connection is closed; 0s: never', '1h'],
   'outbound.retries': 'When a call is tried again',
   'retries.attempts': ['How many times more; 0: never', '2'],
-  'retries.on': [
+  'retries.retryOn': [
     'After which failures',
     'connect-failure, refused-stream, reset-before-request: what the callee cannot have processed',
   ],
@@ -218,7 +218,7 @@ const rest: Readonly<Record<string, Entry>> = {
   ports: ['Ports', 'all'],
   'spec.telemetry': 'What is recorded of calls',
   'telemetry.accessLog': 'The access log of the sidecar',
-  'accessLog.mode': ['Off, Errors or All', 'Errors'],
+  'accessLog.mode': ['None, Errors or All', 'Errors'],
   'accessLog.format': ['JSON or Text', 'JSON'],
   'telemetry.tracing': 'Spans',
   'tracing.samplePercent': 'The share of calls',

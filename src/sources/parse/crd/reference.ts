@@ -75,7 +75,7 @@ ${table('spec')}
 
 ## Rules between fields
 
-The API server refuses what breaks these, with the message. Unknown fields are kept and reported by the control plane as \`Invalid\`, and the policy is not applied.
+The API server refuses what breaks these, with the message. It refuses unknown fields too, by the admission policy beside the CRD (Kubernetes 1.30 and later); where that is missing they are kept, the control plane reports them as \`Invalid\`, and the policy is not applied.
 
 | Where | Rule |
 | --- | --- |

@@ -23,7 +23,8 @@ const condition = z.enum([
 
 const fields = {
   attempts: z.int().min(0).max(10).optional(),
-  on: z.array(condition).min(1).max(14).optional(),
+  // Not `on`: that is a boolean to the YAML 1.1 of kubectl.
+  retryOn: z.array(condition).min(1).max(14).optional(),
   perTryTimeout: positiveDuration.optional(),
   backoff: strict({ base: positiveDuration.optional(), max: positiveDuration.optional() })
     .superRefine(({ base, max }, context) => {
@@ -50,10 +51,10 @@ export const outboundRetriesSchema = strict({
 
 /** The setting as the model has it. */
 export function toRetrySetting(entry: z.infer<typeof routeRetriesSchema>): RetrySetting {
-  const { attempts, on, perTryTimeout, backoff, statusCodes } = entry;
+  const { attempts, retryOn, perTryTimeout, backoff, statusCodes } = entry;
   return {
     ...(attempts === undefined ? {} : { attempts }),
-    ...(on === undefined ? {} : { on }),
+    ...(retryOn === undefined ? {} : { on: retryOn }),
     ...(perTryTimeout === undefined ? {} : { perTryTimeoutMs: durationMs(perTryTimeout) }),
     ...(backoff === undefined ? {} : { backoff: toBackoff(backoff) }),
     ...(statusCodes === undefined ? {} : { statusCodes }),

@@ -4,7 +4,8 @@ import { notYet, strict } from './check.js';
 import { serviceSchema } from './service-schema.js';
 
 const accessLog = strict({
-  mode: z.enum(['Off', 'Errors', 'All']).optional(),
+  // Not `Off`: that is a boolean to the YAML 1.1 of kubectl.
+  mode: z.enum(['None', 'Errors', 'All']).optional(),
   format: z.enum(['JSON', 'Text']).optional(),
 });
 
