@@ -1,13 +1,57 @@
-/** Asks a running control plane over its admin socket. */
+/** Asks a running control plane: over its admin socket on this machine, or in a cluster. */
 import { request } from 'node:http';
 import { Option } from 'commander';
-import { CommandError } from './io.js';
+import { clusterOptions, withCluster, type ClusterFlags } from './cluster/connect.js';
+import { defaultNamespace, readyReplicas, type Replica } from './cluster/replicas.js';
+import { CommandError, type Io } from './io.js';
+
+/** Flags that say which control plane is meant. */
+export interface ControlPlaneFlags extends ClusterFlags {
+  readonly adminSocket?: string;
+  readonly namespace: string;
+}
 
 /** The flag of every command that asks a running control plane. */
 export function adminSocketOption(): Option {
-  return new Option('--admin-socket <path>', 'unix socket of the control plane’s admin API').env(
-    'SKERRY_ADMIN_SOCKET',
-  );
+  return new Option(
+    '--admin-socket <path>',
+    'unix socket of the control plane’s admin API, instead of a cluster',
+  ).env('SKERRY_ADMIN_SOCKET');
+}
+
+/** The options behind {@link ControlPlaneFlags}. */
+export function controlPlaneOptions(): readonly Option[] {
+  return [
+    ...clusterOptions(),
+    new Option('--namespace <name>', 'namespace of the control plane').default(defaultNamespace),
+    adminSocketOption(),
+  ];
+}
+
+/** Runs `use` with the replicas that can be asked, at least one. */
+export function withReplicas<T>(
+  flags: ControlPlaneFlags,
+  io: Io,
+  use: (replicas: readonly Replica[]) => Promise<T>,
+): Promise<T> {
+  const { adminSocket, namespace } = flags;
+  if (adminSocket !== undefined) {
+    return use([{ name: undefined, ask: (path) => askAdmin(adminSocket, path) }]);
+  }
+  return withCluster(flags, io, async (client) => use(await readyReplicas(client, namespace)));
+}
+
+/** The answer of the first replica that has one. */
+export async function askAny(replicas: readonly Replica[], path: string): Promise<unknown> {
+  let failure: unknown;
+  for (const replica of replicas) {
+    try {
+      return await replica.ask(path);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 const timeoutMs = 10_000;

@@ -8,6 +8,8 @@ export interface CommandDefinition {
   readonly summary: string;
   /** Shown at the end of `--help`. */
   readonly example: string;
+  /** Left out of the list of commands: not for people. */
+  readonly isHidden?: boolean;
   /** Adds arguments, flags and the action; the action reports its exit code. */
   configure(command: Command, io: Io, exit: (code: number) => void): void;
 }

@@ -1,6 +1,7 @@
 /** What a command may touch of the outside, and how it prints data. */
 import Table from 'cli-table3';
 import { stringify } from 'yaml';
+import type { CredentialsOptions, KubernetesClient } from '../sources/index.js';
 import type { ControllerOptions, RunningController } from './controller-options.js';
 
 /** Something that takes text. */
@@ -16,6 +17,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Starts a control plane; given by main, since the command line may not import it. */
   readonly startController: (options: ControllerOptions) => Promise<RunningController>;
+  /** Opens a client of a cluster; absent: the one that connects by kubeconfig. */
+  readonly openCluster?: (options: CredentialsOptions) => KubernetesClient;
 }
 
 /** Exit codes of every command: fine, found a problem, used wrongly. */

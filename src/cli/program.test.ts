@@ -22,7 +22,8 @@ async function skerry(...args: readonly string[]): Promise<Run> {
   const code = await runCli(args, {
     stdout: { write: (text) => (output.stdout += text) },
     stderr: { write: (text) => (output.stderr += text) },
-    env: {},
+    // Where nobody has a kubeconfig.
+    env: { HOME: '/nonexistent' },
     startController: (options) => {
       started.push(options);
       return Promise.reject(new Error('the address is in use'));

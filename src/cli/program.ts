@@ -1,5 +1,6 @@
 /** The command line: every verb, its help, and the exit codes. */
 import { Command, CommanderError } from 'commander';
+import { adminCommand } from './commands/admin.js';
 import { caCommand } from './commands/ca.js';
 import { configCommand } from './commands/config.js';
 import { controllerCommand } from './commands/controller.js';
@@ -12,6 +13,7 @@ import { validateCommand } from './commands/validate.js';
 import { CommandError, exitCode, type Io } from './io.js';
 
 const commands = [
+  adminCommand,
   validateCommand,
   explainCommand,
   proxiesCommand,
@@ -37,7 +39,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     });
   for (const definition of commands) {
     const command = program
-      .command(definition.name)
+      .command(definition.name, { hidden: definition.isHidden === true })
       .summary(definition.summary)
       .description(definition.summary)
       .copyInheritedSettings(program)

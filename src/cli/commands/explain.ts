@@ -1,14 +1,18 @@
 /** `skerry explain`: the whole way and the verdict of one call, from the compiled mesh, online or offline. */
 import { Option, type Command } from 'commander';
-import { adminSocketOption, askAdmin } from '../admin-client.js';
+import {
+  askAny,
+  controlPlaneOptions,
+  withReplicas,
+  type ControlPlaneFlags,
+} from '../admin-client.js';
 import type { CommandDefinition } from '../command.js';
 import { CommandError, exitCode, formatTable, outputFormats, printData } from '../io.js';
 import type { Io, OutputFormat } from '../io.js';
 import { compileDirectory, meshOptions, type MeshFlags } from '../offline.js';
 import { explainQuery, type Explanation } from '../../translators/index.js';
 
-interface Flags extends MeshFlags {
-  readonly adminSocket?: string;
+interface Flags extends MeshFlags, ControlPlaneFlags {
   readonly file?: string;
   readonly header: readonly string[];
   readonly output: OutputFormat;
@@ -50,15 +54,10 @@ async function ask(query: Query, flags: Flags, io: Io): Promise<Explanation> {
     if (!answer.ok) throw new CommandError(answer.error, exitCode.usage);
     return answer.value;
   }
-  if (flags.adminSocket === undefined) {
-    throw new CommandError(
-      'give --admin-socket for a running control plane, or -f for a directory',
-      exitCode.usage,
-    );
-  }
   const parameters = new URLSearchParams({ ...query });
   for (const [name, value] of headers) parameters.append('header', `${name}: ${value}`);
-  return (await askAdmin(flags.adminSocket, `/v1/explain?${parameters.toString()}`)) as Explanation;
+  const path = `/v1/explain?${parameters.toString()}`;
+  return (await withReplicas(flags, io, (replicas) => askAny(replicas, path))) as Explanation;
 }
 
 async function run(query: Query, flags: Flags, io: Io): Promise<number> {
@@ -87,12 +86,14 @@ export const explainCommand: CommandDefinition = {
         (line: string, earlier: readonly string[]) => [...earlier, line],
         [],
       )
-      .option('-f, --file <dir>', 'ask the same engine about a directory of YAML instead')
-      .addOption(adminSocketOption())
+      .option(
+        '-f, --file <dir>',
+        'ask the same engine about a directory of YAML instead of a cluster',
+      )
       .addOption(new Option('-o, --output <format>').choices(outputFormats).default('table'))
       .action(async (from: string, to: string, method: string, path: string, flags: Flags) => {
         exit(await run({ from, to, method, path }, flags, io));
       });
-    for (const option of meshOptions()) command.addOption(option);
+    for (const option of [...meshOptions(), ...controlPlaneOptions()]) command.addOption(option);
   },
 };
