@@ -219,7 +219,11 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
       version = undefined;
       return;
     }
-    if (isUnsupported(error) && version === undefined) hasWatchList = false;
+    if (hasWatchList && version === undefined && isUnsupported(error)) {
+      // No problem yet: the collection is listed in pages next.
+      hasWatchList = false;
+      return;
+    }
     const text = error instanceof Error ? error.message : String(error);
     if (text !== problem) options.onProblem?.(text);
     problem = text;
@@ -292,9 +296,12 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
   };
 }
 
-/** The server knows no streaming lists (Kubernetes before 1.32, or the feature is off). */
+/**
+ * The server knows no streaming lists: Kubernetes before 1.32, the feature is off, or its etcd cannot
+ * report progress (before 3.4.31 and 3.5.13), which it says by an error event with the code 500.
+ */
 function isUnsupported(error: unknown): boolean {
-  return error instanceof KubernetesApiError && (error.status === 400 || error.status === 422);
+  return error instanceof KubernetesApiError && [400, 422, 500].includes(error.status);
 }
 
 function retryAfterOf(error: unknown): number {
