@@ -6,13 +6,19 @@ import { configCommand } from './commands/config.js';
 import { controllerCommand } from './commands/controller.js';
 import { explainCommand } from './commands/explain.js';
 import { injectCommand } from './commands/inject.js';
+import { installCommand } from './commands/install.js';
 import { proxiesCommand } from './commands/proxies.js';
 import { sidecarCommand } from './commands/sidecar.js';
 import { tokenCommand } from './commands/token.js';
+import { uninstallCommand } from './commands/uninstall.js';
+import { upgradeCommand } from './commands/upgrade.js';
 import { validateCommand } from './commands/validate.js';
 import { CommandError, exitCode, type Io } from './io.js';
 
 const commands = [
+  installCommand,
+  upgradeCommand,
+  uninstallCommand,
   adminCommand,
   validateCommand,
   explainCommand,

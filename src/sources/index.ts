@@ -27,6 +27,7 @@ export {
   type ParsedPolicy,
   type PolicyOptions,
 } from './parse/traffic-policy.js';
+export { trafficPolicyObjects, type DefinitionObject } from './parse/crd/objects.js';
 export { hashJson } from './parse/canonical-json.js';
 export { KubernetesApiError } from './kubernetes/api-error.js';
 export {

@@ -1,0 +1,145 @@
+/** Puts an installation into a cluster by server-side apply, and waits until it works. */
+import { KubernetesApiError, type KubernetesClient } from '../../sources/index.js';
+import { at, conditionOf, listAt, numberAt, textAt } from '../cluster/objects.js';
+import { CommandError } from '../io.js';
+import type { Manifest } from './manifest.js';
+import { systemNamespace } from './options.js';
+import { pathOf, titleOf } from './paths.js';
+import { controllerName, webhookName } from './rbac.js';
+
+/** Owner of the fields that an installation sets. */
+export const fieldManager = 'skerry-install';
+
+/** What the steps share. */
+export interface Session {
+  readonly client: Pick<KubernetesClient, 'send'>;
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
+  /** Takes one line of progress. */
+  readonly say: (line: string) => void;
+}
+
+const pollMs = 500;
+
+/** The object at a path; undefined where there is none. */
+export async function read(session: Session, path: string): Promise<unknown> {
+  try {
+    return await session.client.send({ method: 'GET', path, signal: session.signal });
+  } catch (error) {
+    if (error instanceof KubernetesApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Looks again and again until `look` says nothing any more; what it said last is the error's text when
+ * the time is over. An API server that is away for a moment does not end the wait.
+ */
+export async function until(
+  session: Session,
+  look: () => Promise<string | undefined>,
+): Promise<void> {
+  let said: string | undefined;
+  for (;;) {
+    let missing: string | undefined;
+    try {
+      missing = await look();
+    } catch (error) {
+      const isPassing =
+        error instanceof KubernetesApiError && (error.status === 0 || error.status >= 500);
+      if (!isPassing && !session.signal.aborted) throw error;
+      missing = said ?? 'the API server does not answer';
+    }
+    if (missing === undefined) return;
+    if (session.signal.aborted) throw new CommandError(`the time is over: ${missing}`);
+    if (missing !== said) session.say(`waiting: ${missing}`);
+    said = missing;
+    await pause(session.signal);
+  }
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, pollMs);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** Applies one object; false where the cluster is too old to know its kind, and can do without. */
+async function applyOne(session: Session, manifest: Manifest): Promise<boolean> {
+  try {
+    await session.client.send({
+      ...{ method: 'PATCH', path: pathOf(manifest), body: manifest, signal: session.signal },
+      query: { fieldManager, force: 'true' },
+      contentType: 'application/apply-patch+yaml',
+    });
+    return true;
+  } catch (error) {
+    const isUnknown = error instanceof KubernetesApiError && error.status === 404;
+    // GA in Kubernetes 1.30; without them unknown fields are reported, not refused.
+    if (isUnknown && manifest.kind.startsWith('ValidatingAdmissionPolicy')) return false;
+    throw error;
+  }
+}
+
+/** Applies objects in their order. Rejects with the first refusal. */
+export async function applyAll(session: Session, manifests: readonly Manifest[]): Promise<void> {
+  for (const manifest of manifests) {
+    const isKnown = await applyOne(session, manifest);
+    session.say(
+      isKnown
+        ? `applied ${titleOf(manifest)}`
+        : `left out ${titleOf(manifest)}: this cluster has no such kind`,
+    );
+    if (manifest.kind === 'CustomResourceDefinition') await untilEstablished(session, manifest);
+  }
+}
+
+async function untilEstablished(session: Session, manifest: Manifest): Promise<void> {
+  await until(session, async () => {
+    const found = await read(session, pathOf(manifest));
+    const isReady = textAt(conditionOf(found, 'Established'), 'status') === 'True';
+    return isReady ? undefined : `${titleOf(manifest)} is not established`;
+  });
+}
+
+const deploymentPath = `/apis/apps/v1/namespaces/${systemNamespace}/deployments/${controllerName}`;
+const webhookPath = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookName}`;
+
+/** What a rollout still lacks; undefined: it is complete. */
+export function rolloutLacks(deployment: unknown): string | undefined {
+  if (deployment === undefined) return 'there is no Deployment of the control plane';
+  const wanted = numberAt(deployment, 'spec', 'replicas') ?? 1;
+  const count = (field: string): number => numberAt(deployment, 'status', field) ?? 0;
+  const isSeen =
+    count('observedGeneration') >= (numberAt(deployment, 'metadata', 'generation') ?? 0);
+  const updated = count('updatedReplicas');
+  if (!isSeen || updated < wanted) {
+    return `${String(isSeen ? updated : 0)} of ${String(wanted)} replicas of the control plane are of this version`;
+  }
+  const ready = Math.min(count('readyReplicas'), count('availableReplicas'));
+  if (ready < wanted) {
+    return `${String(ready)} of ${String(wanted)} replicas of the control plane are ready`;
+  }
+  const old = count('replicas') - wanted;
+  return old > 0 ? `${String(old)} replicas of the former version are still there` : undefined;
+}
+
+/** Waits until all replicas are of this version and ready, and the API server can check the webhook. */
+export async function untilRolledOut(session: Session): Promise<void> {
+  await until(session, async () => rolloutLacks(await read(session, deploymentPath)));
+  await until(session, async () => {
+    const configuration = await read(session, webhookPath);
+    const isTrusted = listAt(configuration, 'webhooks').every(
+      (hook) => at(hook, 'clientConfig', 'caBundle') !== undefined,
+    );
+    return isTrusted
+      ? undefined
+      : 'the control plane has not yet published its webhook’s certificate';
+  });
+}

@@ -1,0 +1,158 @@
+/** The control plane's Deployment and what stands around it. */
+import { controllerLabels, systemMetadata, type Manifest } from './manifest.js';
+import { imagesOf, type InstallOptions } from './options.js';
+import { controllerName } from './rbac.js';
+
+const ports = { ads: 15010, webhook: 15017, health: 15014 } as const;
+const runDirectory = '/run/skerry';
+// Whoever is neither root nor a sidecar.
+const uid = 65_532;
+
+function controllerArgs(options: InstallOptions): readonly string[] {
+  const images = imagesOf(options);
+  return [
+    'controller',
+    '--kubernetes',
+    `--listen=0.0.0.0:${String(ports.ads)}`,
+    `--webhook-listen=0.0.0.0:${String(ports.webhook)}`,
+    `--health-listen=0.0.0.0:${String(ports.health)}`,
+    `--admin-socket=${runDirectory}/admin.sock`,
+    '--root-namespace=skerry-system',
+    `--trust-domain=${options.trustDomain}`,
+    `--mesh-cidr=${options.meshCidrs.join(',')}`,
+    `--access-log=${options.accessLog}`,
+    `--redirection=${options.redirection}`,
+    `--skerry-image=${images.skerry}`,
+    `--envoy-image=${images.envoy}`,
+  ];
+}
+
+function container(options: InstallOptions): unknown {
+  const probe = (path: string): { readonly httpGet: unknown } => ({
+    httpGet: { path, port: 'health' },
+  });
+  const times = { periodSeconds: 5, timeoutSeconds: 3 };
+  return {
+    name: 'controller',
+    image: imagesOf(options).skerry,
+    args: controllerArgs(options),
+    env: [{ name: 'SKERRY_REPLICA', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    ports: Object.entries(ports).map(([name, containerPort]) => ({
+      ...{ name, containerPort, protocol: 'TCP' },
+    })),
+    startupProbe: { ...probe('/healthz'), periodSeconds: 1, failureThreshold: 120 },
+    livenessProbe: { ...probe('/healthz'), ...times, failureThreshold: 6 },
+    readinessProbe: { ...probe('/readyz'), ...times, failureThreshold: 2 },
+    resources: options.resources,
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    volumeMounts: [{ name: 'run', mountPath: runDirectory }],
+    terminationMessagePolicy: 'FallbackToLogsOnError',
+  };
+}
+
+/** On different nodes, and in different zones where there are some. */
+function spread(options: InstallOptions): readonly unknown[] {
+  const labelSelector = { matchLabels: controllerLabels };
+  const over = (topologyKey: string, whenUnsatisfiable: string): unknown => ({
+    ...{ maxSkew: 1, topologyKey, whenUnsatisfiable, labelSelector },
+    // A rollout counts the new pods alone.
+    matchLabelKeys: ['pod-template-hash'],
+  });
+  const strictness = options.isHighlyAvailable ? 'DoNotSchedule' : 'ScheduleAnyway';
+  return [
+    over('kubernetes.io/hostname', strictness),
+    over('topology.kubernetes.io/zone', 'ScheduleAnyway'),
+  ];
+}
+
+function deployment(options: InstallOptions): Manifest {
+  const annotations = {
+    'prometheus.io/scrape': 'true',
+    'prometheus.io/port': String(ports.health),
+    'prometheus.io/path': '/metrics',
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: systemMetadata(controllerName, controllerLabels),
+    spec: {
+      replicas: options.replicas,
+      revisionHistoryLimit: 3,
+      selector: { matchLabels: controllerLabels },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: {
+          labels: { ...controllerLabels, 'app.kubernetes.io/part-of': 'skerry' },
+          annotations,
+        },
+        spec: {
+          serviceAccountName: controllerName,
+          // Variables of Services would clash with the flags' own: SKERRY_PORT and the like.
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 30,
+          securityContext: {
+            ...{ runAsNonRoot: true, runAsUser: uid, runAsGroup: uid, fsGroup: uid },
+            seccompProfile: { type: 'RuntimeDefault' },
+          },
+          topologySpreadConstraints: spread(options),
+          containers: [container(options)],
+          volumes: [{ name: 'run', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }],
+        },
+      },
+    },
+  };
+}
+
+const service: Manifest = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: systemMetadata('skerry'),
+  spec: {
+    selector: controllerLabels,
+    ports: [
+      { name: 'ads', port: ports.ads, targetPort: 'ads', protocol: 'TCP' },
+      { name: 'webhook', port: 443, targetPort: 'webhook', protocol: 'TCP' },
+    ],
+  },
+};
+
+const disruptionBudget: Manifest = {
+  apiVersion: 'policy/v1',
+  kind: 'PodDisruptionBudget',
+  metadata: systemMetadata(controllerName),
+  spec: { maxUnavailable: 1, selector: { matchLabels: controllerLabels } },
+};
+
+/**
+ * Who may call the control plane. Nothing is said of what it calls itself: the API server's address is
+ * no pod's, and a policy that guesses it would cut it off on the next cluster.
+ */
+const networkPolicy: Manifest = {
+  apiVersion: 'networking.k8s.io/v1',
+  kind: 'NetworkPolicy',
+  metadata: systemMetadata(controllerName),
+  spec: {
+    podSelector: { matchLabels: controllerLabels },
+    policyTypes: ['Ingress'],
+    ingress: [
+      {
+        from: [{ namespaceSelector: {} }],
+        ports: [
+          { protocol: 'TCP', port: ports.ads },
+          { protocol: 'TCP', port: ports.health },
+        ],
+      },
+      // The API server calls from an address that is no pod's.
+      { ports: [{ protocol: 'TCP', port: ports.webhook }] },
+    ],
+  },
+};
+
+/** What runs the control plane, in the order in which it is applied. */
+export function controllerObjects(options: InstallOptions): readonly Manifest[] {
+  return [service, networkPolicy, disruptionBudget, deployment(options)];
+}

@@ -1,0 +1,183 @@
+/** What `skerry install`, `uninstall` and `upgrade` say without a cluster. */
+import { describe, expect, test } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+import { at, listAt, textAt } from '../cluster/objects.js';
+import { rolloutLacks } from './apply.js';
+import { spellManifests, toInstallOptions, type InstallFlags } from './flags.js';
+import { installObjects } from './objects.js';
+import { checkInstallOptions, defaultInstall } from './options.js';
+import { pathOf, titleOf } from './paths.js';
+import { removedObjects } from './remove.js';
+import { lostVersions, skewProblem, tagOf } from './upgrade.js';
+
+const manifests = installObjects(defaultInstall);
+
+function find(kind: string, name?: string): unknown {
+  const found = manifests.find(
+    (one) => one.kind === kind && (name === undefined || one.metadata.name === name),
+  );
+  if (found === undefined) throw new Error(`no ${kind} ${name ?? ''}`);
+  return found;
+}
+
+describe('objects', () => {
+  test('each has a path of its own', () => {
+    const paths = manifests.map(pathOf);
+    expect(new Set(paths).size).toBe(paths.length);
+    expect(paths).toContain('/apis/apps/v1/namespaces/skerry-system/deployments/skerry-controller');
+    expect(manifests.map(titleOf)[0]).toBe('Namespace skerry-system');
+  });
+
+  test('what others need comes first, and the webhook last', () => {
+    const kinds = manifests.map(({ kind }) => kind);
+    expect(kinds[0]).toBe('Namespace');
+    expect(kinds.indexOf('ClusterRoleBinding')).toBeLessThan(kinds.indexOf('Deployment'));
+    expect(kinds.at(-1)).toBe('MutatingWebhookConfiguration');
+  });
+
+  test('every image has the registry, also those of injected pods', () => {
+    const options = { ...defaultInstall, registry: 'mirror.example.com:5000/mesh' };
+    const text = spellManifests(installObjects(options), 'yaml');
+    expect(text).not.toContain('registry.local');
+    expect(text.match(/mirror\.example\.com:5000\/mesh\/\S+/g)).toEqual([
+      'mirror.example.com:5000/mesh/skerry:0.1.0',
+      'mirror.example.com:5000/mesh/skerry:0.1.0',
+      'mirror.example.com:5000/mesh/envoy:1.40.0',
+    ]);
+  });
+
+  test('as YAML they are the same as they were made', () => {
+    const read = parseAllDocuments(spellManifests(manifests, 'yaml'), { version: '1.1' });
+    expect(read.map((document) => document.toJS() as unknown)).toEqual(
+      JSON.parse(JSON.stringify(manifests)),
+    );
+  });
+
+  test('the webhook leaves its certificate to the control plane', () => {
+    const [hook] = listAt(find('MutatingWebhookConfiguration'), 'webhooks');
+    expect(at(hook, 'clientConfig', 'service', 'path')).toBe('/inject');
+    expect(at(hook, 'clientConfig', 'caBundle')).toBeUndefined();
+  });
+
+  test('no right is on everything of its group, and secrets are read by name alone', () => {
+    const roles = manifests.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
+    const rules = roles.flatMap((role) => listAt(role, 'rules'));
+    expect(JSON.stringify(rules)).not.toContain('*');
+    const secrets = rules.filter((rule) => listAt(rule, 'resources').includes('secrets'));
+    const unnamed = secrets.filter((rule) => listAt(rule, 'resourceNames').length === 0);
+    expect(unnamed.flatMap((rule) => listAt(rule, 'verbs'))).toEqual(['create']);
+  });
+
+  test('a highly available one spreads its replicas over nodes', () => {
+    const options = toInstallOptions({ ...flags, ha: true });
+    expect(options.replicas).toBe(3);
+    const deployment = installObjects(options).find(({ kind }) => kind === 'Deployment');
+    const [constraint] = listAt(
+      deployment,
+      'spec',
+      'template',
+      'spec',
+      'topologySpreadConstraints',
+    );
+    expect(textAt(constraint, 'whenUnsatisfiable')).toBe('DoNotSchedule');
+  });
+});
+
+const flags: InstallFlags = {
+  ...{ registry: 'registry.local/skerry', imageTag: '0.1.0', ha: false, redirection: 'init' },
+  ...{ trustDomain: 'cluster.local', accessLog: 'Errors' },
+  ...{ apply: false, timeout: 300, output: 'yaml' },
+};
+
+test.each([
+  [{ registry: 'https://registry.example.com' }, '--registry'],
+  [{ imageTag: 'a b' }, '--image-tag'],
+  [{ trustDomain: 'Cluster.Local' }, '--trust-domain'],
+  [{ meshCidrs: ['10.0.0.0'] }, '--mesh-cidr'],
+  [{ meshCidrs: ['10.0.0.0/33'] }, '--mesh-cidr'],
+  [{ isHighlyAvailable: true, replicas: 1 }, '--replicas'],
+  [{ redirection: 'cni' as const }, '--redirection cni'],
+])('%j is refused', (change, flag) => {
+  const problems = checkInstallOptions({ ...defaultInstall, ...change });
+  expect(problems).toEqual([expect.stringContaining(flag)]);
+});
+
+test('what is right is not refused', () => {
+  const meshCidrs = ['10.0.0.0/8', 'fd00::/64'];
+  expect(checkInstallOptions({ ...defaultInstall, meshCidrs })).toEqual([]);
+});
+
+describe('removal', () => {
+  const order = (hasPolicies: boolean, keepsAuthority: boolean): readonly string[] =>
+    removedObjects(manifests, { hasPolicies, keepsAuthority }).map(({ kind }) => kind);
+
+  test('begins with the webhook and ends with the namespace', () => {
+    const kinds = order(true, false);
+    expect(kinds).toHaveLength(manifests.length);
+    expect(kinds.slice(0, 2)).toEqual(['MutatingWebhookConfiguration', 'Deployment']);
+    expect(kinds.slice(-2)).toEqual(['CustomResourceDefinition', 'Namespace']);
+  });
+
+  test('keeps what is asked for', () => {
+    expect(order(false, false)).not.toContain('CustomResourceDefinition');
+    expect(order(true, true)).not.toContain('Namespace');
+  });
+});
+
+describe('upgrade', () => {
+  test.each([
+    ['0.1.0', '0.2.3', undefined],
+    ['0.2.0', '0.1.9', undefined],
+    ['0.1.0', '0.3.0', 'leaves out a minor version'],
+    ['0.3.0', '0.1.0', 'goes back'],
+    ['0.9.0', '1.0.0', 'major'],
+    ['main', '0.1.0', undefined],
+  ])('%s to %s', (from, to, problem) => {
+    const found = skewProblem(from, to);
+    if (problem === undefined) expect(found).toBeUndefined();
+    else expect(found).toContain(problem);
+  });
+
+  test('the tag of an image', () => {
+    expect(tagOf('host:5000/mesh/skerry:0.1.0')).toBe('0.1.0');
+    expect(tagOf('host:5000/mesh/skerry')).toBe('');
+    expect(tagOf('mesh/skerry:0.1.0@sha256:00')).toBe('0.1.0');
+  });
+
+  test('a stored version that is not known any more', () => {
+    const definition = manifests.find(({ kind }) => kind === 'CustomResourceDefinition');
+    if (definition === undefined) throw new Error('no definition');
+    const installed = { status: { storedVersions: ['v1alpha0', 'v1alpha1'] } };
+    expect(lostVersions(installed, definition)).toEqual(['v1alpha0']);
+  });
+});
+
+test.each([
+  [undefined, 'no Deployment'],
+  [{ generation: 2, observed: 1, updated: 2, ready: 2, all: 2 }, '0 of 2'],
+  [
+    { generation: 2, observed: 2, updated: 1, ready: 2, all: 3 },
+    '1 of 2 replicas of the control plane are of',
+  ],
+  [
+    { generation: 2, observed: 2, updated: 2, ready: 1, all: 2 },
+    '1 of 2 replicas of the control plane are ready',
+  ],
+  [
+    { generation: 2, observed: 2, updated: 2, ready: 2, all: 3 },
+    '1 replicas of the former version',
+  ],
+  [{ generation: 2, observed: 2, updated: 2, ready: 2, all: 2 }, undefined],
+])('a rollout of %j', (state, lacks) => {
+  const deployment = state && {
+    metadata: { generation: state.generation },
+    spec: { replicas: 2 },
+    status: {
+      ...{ observedGeneration: state.observed, updatedReplicas: state.updated },
+      ...{ readyReplicas: state.ready, availableReplicas: state.ready, replicas: state.all },
+    },
+  };
+  const found = rolloutLacks(deployment);
+  if (lacks === undefined) expect(found).toBeUndefined();
+  else expect(found).toContain(lacks);
+});
