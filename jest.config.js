@@ -14,5 +14,7 @@ export default {
     '<rootDir>/demo/**/*.test.ts',
     '<rootDir>/bench/**/*.test.ts',
   ],
+  // These need a kube-apiserver: `npm run test:api`.
+  testPathIgnorePatterns: ['/node_modules/', '\\.api\\.test\\.ts$'],
   testTimeout: 30000,
 };

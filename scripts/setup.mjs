@@ -1,6 +1,6 @@
 // Makes a fresh machine ready: Node, packages, generated code, Envoy, network tools. Repeatable.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { argv, env, exit, getuid, stderr, versions } from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +19,21 @@ const tools = {
   openssl: 'openssl',
 };
 
+/** The same for a kube-apiserver, which keeps its objects in etcd. */
+const apiTools = { etcd: 'etcd-server', openssl: 'openssl', setpriv: 'util-linux' };
+
+/** The same for a whole node. */
+const nodeTools = {
+  ...apiTools,
+  containerd: 'containerd',
+  runc: 'runc',
+  conntrack: 'conntrack',
+  curl: 'curl',
+};
+
+/** Where the CNI plugins of Debian lie, which are in no PATH. */
+const cniPlugins = ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'];
+
 function say(line) {
   stderr.write(`setup: ${line}\n`);
 }
@@ -26,13 +41,19 @@ function say(line) {
 /**
  * Prepares what the caller needs and returns where things are. Packages and generated code always;
  * `needs` adds `envoy` (the binary; its path is returned and set as SKERRY_ENVOY for children) and
- * `network` (the tools of network namespaces). Throws an Error that says what to do.
+ * `network` (the tools of network namespaces), `kubernetes-api` (etcd) and `kubernetes-node` (a container
+ * runtime and the CNI plugins). Throws an Error that says what to do.
  */
 export async function setup({ needs = [] } = {}) {
   checkNode();
   installPackages();
   await generate();
-  if (needs.includes('network')) installTools();
+  if (needs.includes('network')) installTools(tools);
+  if (needs.includes('kubernetes-api')) installTools(apiTools);
+  if (needs.includes('kubernetes-node')) {
+    const besides = cniPlugins.some(isExecutable) ? [] : ['containernetworking-plugins'];
+    installTools({ ...tools, ...nodeTools }, besides);
+  }
   if (!needs.includes('envoy')) return { envoy: undefined };
   if (findEnvoy() === undefined) checkPython();
   const envoy = await ensureEnvoy(say);
@@ -79,27 +100,48 @@ async function generate() {
 
 /** The path of a command; the folders of root's tools count even where PATH leaves them out. */
 function findCommand(name) {
-  const folders = [...(env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
-  return folders
-    .map((folder) => join(folder, name))
-    .find((path) => {
-      try {
-        accessSync(path, constants.X_OK);
-        return true;
-      } catch {
-        return false;
-      }
-    });
+  const folders = [
+    // What setup-envtest leaves: etcd is there too.
+    ...(env.KUBEBUILDER_ASSETS ? [env.KUBEBUILDER_ASSETS] : []),
+    ...(env.PATH ?? '').split(delimiter),
+    ...['/usr/local/sbin', '/usr/sbin', '/sbin'],
+  ];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
 }
 
-function installTools() {
-  const missing = Object.keys(tools).filter((name) => findCommand(name) === undefined);
-  if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((name) => tools[name]))];
-  if (!canInstall()) {
-    throw new Error(`missing ${missing.join(', ')}; run: ${installCommand(packages)}`);
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
-  install(packages);
+}
+
+/** `besides`: packages that are missing although no command tells. */
+function installTools(wanted, besides = []) {
+  const missing = Object.keys(wanted).filter((name) => findCommand(name) === undefined);
+  const packages = [...new Set([...missing.map((name) => wanted[name]), ...besides])];
+  if (packages.length === 0) return;
+  if (!canInstall()) {
+    throw new Error(`missing ${packages.join(', ')}; run: ${installCommand(packages)}`);
+  }
+  withoutServices(() => {
+    install(packages);
+  });
+}
+
+/** Debian starts what it installs, and an etcd or containerd of the system's own is not what was asked for. */
+function withoutServices(task) {
+  const policy = '/usr/sbin/policy-rc.d';
+  const isOurs = existsSync('/run/systemd/system') && !existsSync(policy);
+  // 101: https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt
+  if (isOurs) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  try {
+    task();
+  } finally {
+    if (isOurs) rmSync(policy);
+  }
 }
 
 function canInstall() {

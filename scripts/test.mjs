@@ -73,12 +73,13 @@ function outcomes(report) {
   );
 }
 
-await setup({ needs: ['envoy', 'network'] });
+await setup({ needs: ['envoy', 'network', 'kubernetes-api'] });
 run('types', process.execPath, [require.resolve('typescript/bin/tsc'), '--noEmit']);
 run('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
 run('format', process.execPath, [require.resolve('prettier/bin/prettier.cjs'), '--check', '.']);
 run('build', process.execPath, ['scripts/build.mjs']);
 jest('tests beside the code', 'scripts/jest.mjs');
+jest('tests against a real kube-apiserver', 'scripts/test-api.mjs');
 jest('suites on real sidecars', 'scripts/e2e-local.mjs');
 const onDemand = outcomes(demo('on-demand'));
 const eager = outcomes(demo('eager'));

@@ -3,6 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand, waitFor } from '../../demo/rig/index.js';
+import { writeKubeconfig } from '../../src/sources/kubernetes/testing/certificates.js';
 import {
   apiPort,
   apiServer,
@@ -36,7 +37,7 @@ import {
 import { writePauseArchive } from './local/image-archive.js';
 import { insideArgv, makeControlGroups, nodePid, removeNode, startNode } from './local/node.js';
 import { clusterPaths, type ClusterPaths } from './local/paths.js';
-import { kubeconfigUsers, makePki, writeKubeconfig } from './local/pki.js';
+import { kubeconfigUsers, makePki } from './local/pki.js';
 import { findProgram } from './local/programs.js';
 import { startRelay } from './local/relay.js';
 import type { CommandInput, ContainerName, Rig } from './rig.js';
@@ -154,7 +155,11 @@ async function writeFiles(paths: ClusterPaths): Promise<void> {
   }
   await makePki({ folder: paths.pki, nodeName, nodeIp, serviceIp: kubernetesServiceIp });
   for (const user of kubeconfigUsers) {
-    await writeKubeconfig(kubeconfigOf(paths, user), { folder: paths.pki, user, url: apiUrl });
+    await writeKubeconfig(kubeconfigOf(paths, user), {
+      folder: paths.pki,
+      name: user,
+      url: apiUrl,
+    });
   }
 }
 
@@ -172,7 +177,7 @@ async function bringUp(paths: ClusterPaths, tools: Tools): Promise<void> {
   startDaemon(node, apiServer(paths));
   startDaemon(node, containerd(paths));
   const port = await startRelay(pid, { ip: nodeIp, port: apiPort });
-  const outside = { folder: paths.pki, user: 'admin', url: `https://127.0.0.1:${port}` };
+  const outside = { folder: paths.pki, name: 'admin', url: `https://127.0.0.1:${port}` };
   await writeKubeconfig(paths.kubeconfig, outside);
   await loadPause(node, tools.loadImage);
   await untilServing(node, 'kube-apiserver', tools.ready);

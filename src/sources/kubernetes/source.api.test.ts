@@ -1,0 +1,206 @@
+/** The source against a real kube-apiserver: sync, change, outage, loss of history, difference found. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'yaml';
+import { systemClock } from '../../lib/index.js';
+import type { SourceBatch } from '../change.js';
+import { openKubernetesClient, type KubernetesClient } from './client.js';
+import { createKubernetesSource, type KubernetesSource } from './source.js';
+import { startApiServer, type TestApiServer } from './testing/api-server.js';
+
+const crdFile = join(import.meta.dirname, '../../../deploy/crds/trafficpolicies.skerry.dev.yaml');
+
+let server: TestApiServer;
+let client: KubernetesClient;
+
+async function waitFor(what: string, isTrue: () => boolean): Promise<void> {
+  const deadline = Date.now() + 60_000;
+  while (!isTrue()) {
+    if (Date.now() > deadline) throw new Error(`not within a minute: ${what}`);
+    await sleep(20);
+  }
+}
+
+function create(path: string, body: object): Promise<unknown> {
+  return client.send({ method: 'POST', path, body });
+}
+
+function service(name: string, port = 80): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name },
+    spec: { selector: { app: name }, ports: [{ name: 'http', port }] },
+  };
+}
+
+const policiesPath = '/apis/skerry.dev/v1alpha1/namespaces/default/trafficpolicies';
+
+function policy(name: string, mode: string): object {
+  return {
+    apiVersion: 'skerry.dev/v1alpha1',
+    kind: 'TrafficPolicy',
+    metadata: { name },
+    spec: { targetRefs: [{ kind: 'Namespace' }], inbound: { mtls: { mode } } },
+  };
+}
+
+/** A source whose batches are played into a table. */
+function follow(): {
+  readonly source: KubernetesSource;
+  readonly rows: Map<string, unknown>;
+  readonly batches: SourceBatch[];
+  readonly warnings: string[];
+} {
+  const rows = new Map<string, unknown>();
+  const batches: SourceBatch[] = [];
+  const warnings: string[] = [];
+  const source = createKubernetesSource({
+    client,
+    clock: systemClock,
+    logger: {
+      warn: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),
+      error: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),
+    },
+    onChange: (batch) => {
+      batches.push(batch);
+      for (const { collection, key, value } of batch.changes) {
+        if (value === undefined) rows.delete(`${collection} ${key}`);
+        else rows.set(`${collection} ${key}`, value);
+      }
+    },
+  });
+  return { source, rows, batches, warnings };
+}
+
+beforeAll(async () => {
+  server = await startApiServer();
+  client = openKubernetesClient({ kubeconfig: server.kubeconfig });
+}, 180_000);
+
+afterAll(async () => {
+  client.close();
+  await server.stop();
+});
+
+test('nothing is handed out before every kind can be listed, and what waits says why', async () => {
+  const { source, batches } = follow();
+  const started = source.start();
+  await waitFor('five kinds', () => source.waiting().length === 1);
+  await waitFor('a reason', () => (source.waiting()[0] ?? '').includes('404'));
+  expect(source.waiting()[0]).toMatch(/^trafficpolicies\.skerry\.dev: .*404/);
+  expect(batches).toEqual([]);
+
+  const crd: unknown = parse(readFileSync(crdFile, 'utf8'));
+  await create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd as object);
+  await started;
+  expect(source.waiting()).toEqual([]);
+  expect(batches).toHaveLength(1);
+  await source.stop();
+});
+
+test('objects are followed: made, changed, removed, and those that do not parse', async () => {
+  const { source, rows, batches } = follow();
+  await create('/api/v1/namespaces/default/services', service('early'));
+  await source.start();
+  expect(rows.has('services default/early')).toBe(true);
+  expect(rows.has('namespaces default')).toBe(true);
+
+  await create('/api/v1/namespaces/default/services', service('late'));
+  await waitFor('late', () => rows.has('services default/late'));
+  const path = '/api/v1/namespaces/default/services/late';
+  const contentType = 'application/merge-patch+json';
+  const patch = { spec: { ports: [{ name: 'http', port: 81 }] } };
+  await client.send({ method: 'PATCH', path, contentType, body: patch });
+  await waitFor('port 81', () => JSON.stringify(rows.get('services default/late')).includes('81'));
+
+  // What nobody reads changes nothing.
+  const before = batches.length;
+  const note = { metadata: { annotations: { 'example.com/note': 'x' } } };
+  await client.send({ method: 'PATCH', path, contentType, body: note });
+  await client.send({ method: 'DELETE', path });
+  await waitFor('late gone', () => !rows.has('services default/late'));
+  expect(batches).toHaveLength(before + 1);
+
+  await create(policiesPath, policy('p', 'Strict'));
+  await waitFor('the policy', () => rows.has('policies default/p'));
+  const good = rows.get('policies default/p');
+  // The CRD would refuse a wrong enum; what only the parser refuses keeps the last good form.
+  const broken = { spec: { inbound: { mtls: { mode: 'Strict', prots: { '80': 'Strict' } } } } };
+  await client.send({ method: 'PATCH', path: `${policiesPath}/p`, contentType, body: broken });
+  await waitFor('a finding', () => (batches.at(-1)?.diagnostics.length ?? 0) > 0);
+  expect(rows.get('policies default/p')).toEqual(good);
+  expect(JSON.stringify(batches.at(-1)?.diagnostics)).toContain('prots');
+  await source.stop();
+});
+
+test('while the API server is away the last state stays and its age grows; then it catches up', async () => {
+  const { source, rows } = follow();
+  await source.start();
+  await create('/api/v1/namespaces/default/services', service('doomed'));
+  await waitFor('doomed', () => rows.has('services default/doomed'));
+  await waitFor('age 0', () => source.state().every(({ ageMs }) => ageMs === 0));
+
+  await server.kill();
+  await waitFor('age', () => source.state().every(({ ageMs }) => ageMs > 1_000));
+  expect(rows.has('services default/doomed')).toBe(true);
+  expect(source.state().find(({ kind }) => kind === 'services')?.problem).toBeDefined();
+
+  await server.start();
+  await waitFor('age 0 again', () => source.state().every(({ ageMs }) => ageMs === 0));
+  await client.send({ method: 'DELETE', path: '/api/v1/namespaces/default/services/doomed' });
+  await create('/api/v1/namespaces/default/services', service('after'));
+  await waitFor('after', () => rows.has('services default/after'));
+  expect(rows.has('services default/doomed')).toBe(false);
+  await source.stop();
+});
+
+test('a version that etcd has forgotten is no loss: the collection is read anew', async () => {
+  const { source, rows } = follow();
+  await source.start();
+  await server.kill();
+  // Another replica of the API server changes things, and the history is compacted, meanwhile.
+  await server.start();
+  await create('/api/v1/namespaces/default/services', service('unseen'));
+  await server.compact();
+  await server.kill();
+  await server.start();
+  await waitFor('unseen', () => rows.has('services default/unseen'));
+  await source.stop();
+});
+
+test('an object made anew under its old name is another one', async () => {
+  const { source, rows } = follow();
+  await source.start();
+  const pods = '/api/v1/namespaces/default/pods';
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'twin' },
+    spec: { containers: [{ name: 'c', image: 'none' }] },
+  };
+  await create(pods, pod);
+  await waitFor('twin', () => rows.has('pods default/twin'));
+  const first = (rows.get('pods default/twin') as { uid: string }).uid;
+  const now = { gracePeriodSeconds: 0 };
+  await client.send({ method: 'DELETE', path: `${pods}/twin`, body: now });
+  await create(pods, pod);
+  await waitFor('the other', () => {
+    const row = rows.get('pods default/twin') as { uid: string } | undefined;
+    return row !== undefined && row.uid !== first;
+  });
+  await source.stop();
+});
+
+test('what is held equals what the API server has, over more than a page', async () => {
+  const { source, rows } = follow();
+  const maps = Array.from({ length: 620 }, (_, index) => service(`many-${String(index)}`));
+  for (const one of maps) await create('/api/v1/namespaces/default/services', one);
+  await source.start();
+  const held = [...rows.keys()].filter((key) => key.startsWith('services default/many-'));
+  expect(held).toHaveLength(620);
+  expect(await source.verify()).toBe(true);
+  await source.stop();
+});
