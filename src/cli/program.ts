@@ -13,6 +13,7 @@ import { tokenCommand } from './commands/token.js';
 import { uninstallCommand } from './commands/uninstall.js';
 import { upgradeCommand } from './commands/upgrade.js';
 import { validateCommand } from './commands/validate.js';
+import { waitCommand } from './commands/wait.js';
 import { CommandError, exitCode, type Io } from './io.js';
 
 const commands = [
@@ -24,6 +25,7 @@ const commands = [
   explainCommand,
   proxiesCommand,
   configCommand,
+  waitCommand,
   caCommand,
   tokenCommand,
   injectCommand,
