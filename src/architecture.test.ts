@@ -18,12 +18,13 @@ const rooms: Readonly<Record<string, typeof everything | readonly string[]>> = {
   ca: ['lib', 'model'],
   sidecar: ['lib', 'model'],
   webhook: ['lib', 'model', 'sidecar'],
+  cni: ['lib', 'sidecar'],
   telemetry: ['lib'],
   admin: ['lib', 'telemetry'],
   // Everything but app, which `main.ts` hands it.
   cli: [
     ...['lib', 'graph', 'model', 'sources', 'ir', 'envoy', 'translators', 'xds', 'ca', 'sidecar'],
-    ...['webhook', 'telemetry', 'admin'],
+    ...['webhook', 'telemetry', 'admin', 'cni'],
   ],
   app: everything,
   'main.ts': ['app', 'cli'],

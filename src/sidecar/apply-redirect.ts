@@ -118,6 +118,32 @@ async function applyFamily(options: ApplyRedirectOptions, family: IpFamily): Pro
   }
 }
 
+/** What is missing or in excess in the rules in force; empty when all is as planned. */
+export async function checkRedirect(options: ApplyRedirectOptions): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const family of options.families) {
+    const saved = await saveFamily(options, family);
+    const problems = checkApplied(familyRules(options, family), saved);
+    found.push(...problems.map((problem) => `${family}: ${problem}`));
+  }
+  return found;
+}
+
+/** Whether every family has rules of ours, of whatever version and options. */
+export async function isRedirected(
+  options: Pick<ApplyRedirectOptions, 'families' | 'run'>,
+): Promise<boolean> {
+  for (const family of options.families) {
+    const saved = await saveFamily(options, family);
+    if (!saved.split('\n').some((line) => line.startsWith(`:${outboundChain} `))) return false;
+  }
+  return true;
+}
+
+function saveFamily({ run }: Pick<ApplyRedirectOptions, 'run'>, family: IpFamily): Promise<string> {
+  return runOrFail(run ?? runOnHost, [programs[family].save, '-t', 'nat'], '');
+}
+
 /**
  * Applies the rules to the network namespace of this process; needs NET_ADMIN and NET_RAW. Repeating
  * it changes nothing. Rejects with a `RedirectError`; a family that fails leaves its old rules whole.

@@ -22,7 +22,10 @@ export {
 } from './redirect.js';
 export {
   applyRedirect,
+  checkRedirect,
+  isRedirected,
   RedirectError,
+  runOnHost,
   type ApplyRedirectOptions,
   type CommandResult,
   type RunCommand,
