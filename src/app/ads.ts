@@ -18,6 +18,7 @@ import {
 } from '../xds/index.js';
 import type { DemandLedger } from './demand.js';
 import { authenticate, type Refusal } from './identity.js';
+import { parseListen } from './listen-address.js';
 import type { PolicyGate } from './policy-gate.js';
 import type { Rejections } from './rejections.js';
 import type { Streams } from './streams.js';
@@ -46,24 +47,14 @@ export interface Ads {
   stop(): Promise<void>;
   closeProxy(pod: string, reason: string): void;
   proxies(): readonly ConnectedProxy[];
+  /** When the certificate ends that it serves with, in milliseconds since the epoch; undefined before the start. */
+  serverNotAfterMs(): number | undefined;
 }
 
 /** Answers a VHDS wildcard over no virtual hosts, so that the listener need not wait. */
 const emptyVirtualHosts = ['http/_'];
 /** Streams end spread over this when the control plane stops, so that sidecars do not all return at once. */
 const stopSpreadMs = 500;
-const hostAndPort = /^(?:\[([^\]]+)\]|([^[\]:]*)):(\d{1,5})$/;
-
-function parseListen(listen: string): { readonly host: string; readonly port: number } {
-  const match = hostAndPort.exec(listen);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65535) {
-    throw new Error(`expected --listen host:port, found ${listen}`);
-  }
-  const host = match[1] ?? match[2] ?? '';
-  return { host: host === '' ? '0.0.0.0' : host, port };
-}
-
 function createDoor(parts: AdsParts): DiscoveryDoor<WorkloadIdentity> {
   const { metrics, logger, streams } = parts;
   const refused = (refusal: Refusal, peer: string, node?: string): StreamRefusal => {
@@ -157,14 +148,16 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
 /** The server; constructing does no I/O. */
 export function createAds(parts: AdsParts): Ads {
   const { options, authority } = parts;
-  const listen = parseListen(options.listen);
+  const listen = parseListen('--listen', options.listen);
   const open = (certificate: ServerCertificate): ReturnType<typeof openServer> =>
     openServer(parts, listen, certificate);
   let server: ReturnType<typeof openServer> | undefined;
   let endRenewal = (): void => undefined;
+  let notAfterMs: number | undefined;
   return {
     async start(): Promise<string> {
       endRenewal = await authority.keepServerCertificate(options.serverNames, (renewed) => {
+        notAfterMs = renewed.notAfterMs;
         const certificate = { certificateChain: renewed.chainPem, privateKey: renewed.keyPem };
         if (server === undefined) server = open(certificate);
         else server.renewCertificate(certificate);
@@ -182,6 +175,7 @@ export function createAds(parts: AdsParts): Ads {
       server?.closeProxy(pod, { code: 'failed-precondition', message: reason });
     },
     proxies: () => server?.proxies() ?? [],
+    serverNotAfterMs: () => notAfterMs,
   };
 }
 

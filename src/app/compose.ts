@@ -1,32 +1,103 @@
 /** The control plane, put together; reads as a table of contents. */
-import { createAdminServer } from '../admin/index.js';
+import { createAdminServer, createHealthServer } from '../admin/index.js';
 import type { ControllerOptions, RunningController } from '../cli/index.js';
 import { createLogger, systemClock, type Logger } from '../lib/index.js';
 import { openDirectoryPlatform } from './directory/platform.js';
-import { openMesh } from './mesh.js';
+import { openKubernetesPlatform } from './kubernetes/platform.js';
+import { createLifecycle, type Lifecycle } from './lifecycle.js';
+import { parseListen } from './listen-address.js';
+import { openMesh, type Mesh } from './mesh.js';
 import type { Platform } from './platform.js';
+import { createReadiness, type Readiness } from './readiness.js';
+import { stateView } from './state-view.js';
 import { createViews } from './views.js';
 
-function openPlatform(options: ControllerOptions, logger: Logger): Promise<Platform> {
+function openPlatform(
+  options: ControllerOptions,
+  logger: Logger,
+  readiness: Readiness,
+): Promise<Platform> {
   const { platform } = options;
   switch (platform.kind) {
     case 'directory':
       return openDirectoryPlatform(platform, options, logger);
     case 'kubernetes':
-      return Promise.reject(new Error('not wired yet'));
+      return openKubernetesPlatform(platform, options, {
+        logger,
+        onWaiting: (reason) => {
+          readiness.blockedBy(reason);
+        },
+      });
   }
 }
 
-/** Starts a control plane; resolves when it serves. Rejects, with nothing left running, when it cannot. */
-export async function startController(options: ControllerOptions): Promise<RunningController> {
-  const logger = createLogger({ level: options.logLevel });
-  const platform = await openPlatform(options, logger);
-  const mesh = await openMesh(options, platform, logger);
-  const { ads, authority, loop, pipeline } = mesh;
-  let isReady = false;
+/** Health is there before all else, so that a control plane that waits says what for. */
+async function startHealth(
+  options: ControllerOptions,
+  readiness: Readiness,
+  lifecycle: Lifecycle,
+): Promise<(mesh: Mesh) => void> {
+  let mesh: Mesh | undefined;
+  if (options.healthListen !== undefined) {
+    const health = createHealthServer({
+      ...parseListen('--health-listen', options.healthListen),
+      isReady: () => readiness.now(),
+      metrics: () => mesh?.metrics.expose() ?? Promise.resolve(''),
+    });
+    await health.start();
+    lifecycle.onStop(() => health.stop());
+  }
+  return (opened) => {
+    mesh = opened;
+  };
+}
 
+async function serveAdmin(
+  options: ControllerOptions,
+  { mesh, platform, readiness }: Running,
+  lifecycle: Lifecycle,
+): Promise<void> {
+  const { ads, pipeline } = mesh;
+  const now = (): number => systemClock.now();
+  const startedAtMs = now();
+  const admin = createAdminServer({
+    socketPath: options.adminSocket,
+    views: createViews(
+      {
+        pipeline,
+        cache: mesh.cache,
+        metrics: mesh.metrics,
+        isReady: () => readiness.now().ready,
+        state: () => stateView({ mesh, platform, readiness, startedAtMs, nowMs: now() }),
+        proxies: () => ads.proxies(),
+        rejections: (pod) => mesh.rejections.of(pod),
+        stream: (id) => mesh.streams.get(id),
+        diagnostics: () => mesh.diagnostics(),
+      },
+      now,
+    ),
+  });
+  await admin.start();
+  lifecycle.onStop(() => admin.stop());
+}
+
+interface Running {
+  readonly mesh: Mesh;
+  readonly platform: Platform;
+  readonly readiness: Readiness;
+}
+
+/** Reads everything there is, then serves; resolves to the address of the ADS server. */
+async function run(
+  options: ControllerOptions,
+  running: Running,
+  lifecycle: Lifecycle,
+): Promise<string> {
+  const { mesh, platform, readiness } = running;
+  const { ads, authority, loop } = mesh;
   const companions = platform.openCompanions({
-    ...{ authority, pipeline, policies: mesh.policies, metrics: mesh.metrics, logger },
+    ...{ authority, pipeline: mesh.pipeline, policies: mesh.policies, metrics: mesh.metrics },
+    logger: mesh.logger,
     proxies: () => ads.proxies(),
     diagnostics: () => mesh.diagnostics(),
     generation: () => loop.generation(),
@@ -35,43 +106,48 @@ export async function startController(options: ControllerOptions): Promise<Runni
     companions.onBatch(batch);
     mesh.take(batch);
   });
-  const admin = createAdminServer({
-    socketPath: options.adminSocket,
-    views: createViews(
-      {
-        pipeline,
-        cache: mesh.cache,
-        metrics: mesh.metrics,
-        isReady: () => isReady,
-        proxies: () => ads.proxies(),
-        rejections: (pod) => mesh.rejections.of(pod),
-        stream: (id) => mesh.streams.get(id),
-        diagnostics: () => mesh.diagnostics(),
-      },
-      () => systemClock.now(),
-    ),
-  });
-
   authority.start();
+  lifecycle.onStop(() => {
+    authority.stop();
+  });
+  readiness.blockedBy(undefined);
+  lifecycle.onStop(() => source.stop());
   await source.start();
   loop.flush();
+  lifecycle.onStop(() => companions.stop());
   await companions.start();
   const address = await ads.start();
-  await admin.start();
-  isReady = true;
-  logger.info('serving', { address, outbound: options.outbound, source: platform.origin });
+  lifecycle.onStop(() => ads.stop());
+  await serveAdmin(options, running, lifecycle);
+  return address;
+}
 
-  return {
-    address,
-    async stop(): Promise<void> {
-      isReady = false;
-      await admin.stop();
-      await ads.stop();
-      await companions.stop();
-      await source.stop();
-      authority.stop();
-      await platform.verdicts.flush();
-      platform.close();
-    },
-  };
+/** Starts a control plane; resolves when it serves. Rejects, with nothing left running, when it cannot. */
+export async function startController(options: ControllerOptions): Promise<RunningController> {
+  const logger = createLogger({ level: options.logLevel });
+  const lifecycle = createLifecycle(logger);
+  const readiness = createReadiness();
+  try {
+    const showMetrics = await startHealth(options, readiness, lifecycle);
+    const platform = await openPlatform(options, logger, readiness);
+    lifecycle.onStop(() => platform.close());
+    readiness.ask(() => platform.waiting());
+    const mesh = await openMesh(options, platform, logger);
+    lifecycle.onStop(() => platform.verdicts.flush());
+    showMetrics(mesh);
+    const address = await run(options, { mesh, platform, readiness }, lifecycle);
+    readiness.serving();
+    logger.info('serving', { address, outbound: options.outbound, source: platform.origin });
+    return {
+      address,
+      async stop(): Promise<void> {
+        readiness.stopping();
+        await platform.beforeStop();
+        await lifecycle.stop();
+      },
+    };
+  } catch (error) {
+    await lifecycle.stop();
+    throw error;
+  }
 }

@@ -25,6 +25,7 @@ const demandGraceMs = 60_000;
 
 /** The mesh of one control plane. */
 export interface Mesh {
+  readonly logger: Logger;
   readonly authority: Authority;
   readonly pipeline: Pipeline;
   readonly policies: EffectivePolicies;
@@ -91,6 +92,8 @@ export async function openMesh(
     demandedNames: () => demand.size(),
     diagnostics: () => diagnostics().length,
     generation: () => loop.generation(),
+    sourceAges: () => platform.state().sources,
+    isLeader: () => platform.state().isLeader,
   });
   const authority = await openTrust(options, platform, {
     logger,
@@ -136,8 +139,23 @@ export async function openMesh(
     ...{ options, authority, verifier, cache, streams, demand, gate, rejections, logger, metrics },
   });
   cache.apply(0, [trustBundle(authority.bundle())]);
+  platform.verdicts.follow((verdict) => {
+    gate.learn(verdict);
+  });
   return {
-    ...{ authority, pipeline, policies, gate, cache, metrics, rejections, streams, ads, loop },
+    ...{
+      logger,
+      authority,
+      pipeline,
+      policies,
+      gate,
+      cache,
+      metrics,
+      rejections,
+      streams,
+      ads,
+      loop,
+    },
     take(batch): void {
       logNew(batch.diagnostics, sourceDiagnostics, logger);
       sourceDiagnostics = batch.diagnostics;

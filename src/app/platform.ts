@@ -1,13 +1,13 @@
 /** What a control plane needs of the place where it runs: a directory on one machine, or a cluster. */
-import type { CaStore, TokenVerifier } from '../ca/index.js';
+import type { SourceView } from '../admin/index.js';
+import type { Authority, CaStore, TokenVerifier } from '../ca/index.js';
+import type { Logger } from '../lib/index.js';
 import type { Diagnostic } from '../model/index.js';
 import type { SourceBatch } from '../sources/index.js';
 import type { Metrics } from '../telemetry/index.js';
 import type { Pipeline } from '../translators/index.js';
-import type { Authority } from '../ca/index.js';
-import type { Logger } from '../lib/index.js';
 import type { ConnectedProxy } from './ads.js';
-import type { EffectivePolicies, VerdictStore } from './effective-policies.js';
+import type { EffectivePolicies, PolicyVerdict, VerdictStore } from './effective-policies.js';
 
 /** Where the objects come from. */
 export interface PlatformSource {
@@ -34,22 +34,44 @@ export interface Companions {
   onBatch(batch: SourceBatch): void;
   /** Starts what must be there before sidecars are served. */
   start(): Promise<void>;
-  /** Ends it, before the ADS server does. */
+  /** Ends it, after the ADS server has. */
   stop(): Promise<void>;
+}
+
+/** What a platform tells of itself. */
+export interface PlatformState {
+  readonly isLeader: boolean;
+  /** The kinds it follows; empty where there is no API server. */
+  readonly sources: readonly SourceView[];
+  readonly lastStatusWriteMs?: number;
+}
+
+/** Verdicts on policies, and what other control planes have learned. */
+export interface PlatformVerdicts extends VerdictStore {
+  /** Called with what others have learned, from the first `load` on. */
+  follow(onLearn: (verdict: PolicyVerdict) => void): void;
+  /** Writes what waits. */
+  flush(): Promise<void>;
 }
 
 /** Where a control plane runs. */
 export interface Platform {
   /** What the log says. */
   readonly origin: string;
+  /** Name of this control plane among those that run. */
+  readonly replica: string;
   readonly caStore: CaStore;
   /** Roots known to be published; the authority never makes a new one beside them. PEM. */
   readonly publishedBundle?: string;
   readonly verifier: TokenVerifier;
-  readonly verdicts: VerdictStore & { flush(): Promise<void> };
+  readonly verdicts: PlatformVerdicts;
   openSource(onChange: (batch: SourceBatch) => void): PlatformSource;
   openCompanions(core: Core): Companions;
   /** Why not everything can be served yet; empty: it can. */
   waiting(): readonly string[];
-  close(): void;
+  state(): PlatformState;
+  /** What goes on after readiness is gone and before anything ends: others are told, and hear of it. */
+  beforeStop(): Promise<void>;
+  /** Ends what is left, after all else has. */
+  close(): Promise<void>;
 }

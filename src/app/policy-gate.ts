@@ -8,7 +8,7 @@ import {
   type TrafficPolicy,
 } from '../model/index.js';
 import type { XdsResource } from '../xds/index.js';
-import type { EffectivePolicies } from './effective-policies.js';
+import type { EffectivePolicies, PolicyVerdict } from './effective-policies.js';
 import { policiesOf, type PolicyOrigin } from './policy-origins.js';
 import type { TurnLoop } from './turns.js';
 
@@ -18,6 +18,8 @@ export interface PolicyGate {
   accepted(resources: readonly XdsResource[]): void;
   /** `isCertain`: Envoy named this resource, or it was alone in its response. */
   rejected(resources: readonly XdsResource[], isCertain: boolean, message: string): void;
+  /** What the sidecars of another control plane have said. */
+  learn(verdict: PolicyVerdict): void;
 }
 
 /** The gate; forms that change by a verdict go into the loop by themselves. */
@@ -67,6 +69,10 @@ export function createPolicyGate(options: {
           loop.putPolicy(key, form);
         }
       }
+    },
+    learn(verdict): void {
+      const form = policies.learn(verdict);
+      if (form !== undefined) loop.putPolicy(verdict.key, form);
     },
   };
 }

@@ -1,5 +1,5 @@
 /** What the admin API shows, made from the pipeline, the streams and the cache. */
-import type { AdminViews, ConfigEntry, ConfigView, ProxyView } from '../admin/index.js';
+import type { AdminViews, ConfigEntry, ConfigView, ProxyView, StateView } from '../admin/index.js';
 import { decodeUnknown, shortTypeName, typeUrls } from '../envoy/index.js';
 import { podKey, type Diagnostic } from '../model/index.js';
 import type { Metrics } from '../telemetry/index.js';
@@ -15,6 +15,7 @@ export interface ViewSources {
   readonly cache: ResourceCache;
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
+  readonly state: () => StateView;
   readonly proxies: () => readonly ConnectedProxy[];
   readonly rejections: (pod: string) => readonly Rejection[];
   readonly stream: (streamId: string) => OpenStream | undefined;
@@ -139,6 +140,7 @@ function secretEntries(sources: ViewSources, pod: string): readonly ConfigEntry[
 export function createViews(sources: ViewSources, now: () => number): AdminViews {
   return {
     isReady: sources.isReady,
+    state: sources.state,
     proxies: () =>
       sources
         .proxies()

@@ -7,3 +7,4 @@ export type {
   RunningController,
 } from './controller-options.js';
 export { formatTable, type Io } from './io.js';
+export { releaseVersion } from './install/options.js';

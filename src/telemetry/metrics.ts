@@ -9,6 +9,7 @@ export interface Metrics {
   readonly nacks: Counter<'type'>;
   readonly refusedStreams: Counter<'reason'>;
   readonly certificatesIssued: Counter;
+  readonly reviews: Counter<'outcome'>;
   /** Text in the Prometheus exposition format. */
   expose(): Promise<string>;
 }
@@ -19,6 +20,10 @@ export interface Gauges {
   readonly demandedNames: () => number;
   readonly diagnostics: () => number;
   readonly generation: () => number;
+  /** How long ago each kind was last known to be current; empty where there is no API server. */
+  readonly sourceAges: () => readonly { readonly kind: string; readonly ageMs: number }[];
+  /** Whether this replica acts for all. */
+  readonly isLeader: () => boolean;
 }
 
 /** Creates the metrics in a registry of their own. */
@@ -44,6 +49,16 @@ export function createMetrics(gauges: Gauges): Metrics {
   );
   gauge('skerry_diagnostics', 'findings about the objects that are held', gauges.diagnostics);
   gauge('skerry_generation', 'turns of the graph since the start', gauges.generation);
+  gauge('skerry_leader', '1 while this replica acts for all', () => Number(gauges.isLeader()));
+  new Gauge({
+    name: 'skerry_source_age_seconds',
+    help: 'how long ago the copy of a kind was last known to be current; grows while the API server is away',
+    labelNames: ['kind'] as const,
+    registers,
+    collect(): void {
+      for (const { kind, ageMs } of gauges.sourceAges()) this.set({ kind }, ageMs / 1000);
+    },
+  });
   return {
     turnSeconds: new Histogram({
       name: 'skerry_turn_seconds',
@@ -77,6 +92,12 @@ export function createMetrics(gauges: Gauges): Metrics {
     certificatesIssued: new Counter({
       name: 'skerry_certificates_issued_total',
       help: 'workload certificates signed',
+      registers,
+    }),
+    reviews: new Counter({
+      name: 'skerry_reviews_total',
+      help: 'admission reviews answered',
+      labelNames: ['outcome'] as const,
       registers,
     }),
     expose: () => registry.metrics(),

@@ -17,6 +17,7 @@ export {
   injectedNames,
   injectLabel,
   settingsMark,
+  webhookConfigurationName,
   type ContainerResources,
   type InjectionSettings,
 } from './settings.js';

@@ -87,6 +87,9 @@ export const injectedNames = {
   rootConfigMap: 'skerry-root',
 } as const;
 
+/** Name of the MutatingWebhookConfiguration. */
+export const webhookConfigurationName = 'skerry-injector';
+
 /** A mark by which a pod injected with the same settings is known again. */
 export function settingsMark(settings: InjectionSettings): string {
   const sorted = Object.entries(settings).sort(([a], [b]) => (a < b ? -1 : 1));

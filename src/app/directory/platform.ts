@@ -1,4 +1,5 @@
 /** A control plane on one machine: a watched directory of YAML, join tokens, state in files. */
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { createJoinTokenIssuer, createTokenVerifier, openDirectoryStore } from '../../ca/index.js';
 import type { ControllerOptions, DirectoryPlatformOptions } from '../../cli/index.js';
@@ -24,13 +25,16 @@ export async function openDirectoryPlatform(
   await takeStateDirectory(stateDirectory, options.adminSocket);
   const caStore = await openDirectoryStore(join(stateDirectory, 'ca'));
   const { publicKey } = await createJoinTokenIssuer({ store: caStore, clock: systemClock });
+  const verdicts = createVerdictStore(join(stateDirectory, 'verdicts'), (error) => {
+    logger.warn('a verdict on a policy could not be kept', { error });
+  });
   return {
     origin: directory,
+    replica: hostname(),
     caStore,
     verifier: createTokenVerifier({ publicKey, clock: systemClock }),
-    verdicts: createVerdictStore(join(stateDirectory, 'verdicts'), (error) => {
-      logger.warn('a verdict on a policy could not be kept', { error });
-    }),
+    // A state directory has one control plane.
+    verdicts: { ...verdicts, follow: () => undefined },
     openSource: (onChange) =>
       createDirectorySource({
         directory,
@@ -49,6 +53,8 @@ export async function openDirectoryPlatform(
       }),
     openCompanions: () => noCompanions,
     waiting: () => [],
-    close: () => undefined,
+    state: () => ({ isLeader: true, sources: [] }),
+    beforeStop: () => Promise.resolve(),
+    close: () => Promise.resolve(),
   };
 }

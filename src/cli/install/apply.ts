@@ -1,11 +1,12 @@
 /** Puts an installation into a cluster by server-side apply, and waits until it works. */
 import { KubernetesApiError, type KubernetesClient } from '../../sources/index.js';
+import { webhookConfigurationName } from '../../webhook/index.js';
 import { at, conditionOf, listAt, numberAt, textAt } from '../cluster/objects.js';
 import { CommandError } from '../io.js';
 import type { Manifest } from './manifest.js';
 import { systemNamespace } from './options.js';
 import { pathOf, titleOf } from './paths.js';
-import { controllerName, webhookName } from './rbac.js';
+import { controllerName } from './rbac.js';
 
 /** Owner of the fields that an installation sets. */
 export const fieldManager = 'skerry-install';
@@ -109,7 +110,7 @@ async function untilEstablished(session: Session, manifest: Manifest): Promise<v
 }
 
 const deploymentPath = `/apis/apps/v1/namespaces/${systemNamespace}/deployments/${controllerName}`;
-const webhookPath = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookName}`;
+const webhookPath = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookConfigurationName}`;
 
 /** What a rollout still lacks; undefined: it is complete. */
 export function rolloutLacks(deployment: unknown): string | undefined {

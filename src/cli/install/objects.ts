@@ -1,10 +1,10 @@
 /** All objects of an installation: the one source of what commands, Kustomize base and Helm chart say. */
 import { trafficPolicyObjects } from '../../sources/index.js';
-import { injectLabel } from '../../webhook/index.js';
+import { injectLabel, webhookConfigurationName } from '../../webhook/index.js';
 import { controllerObjects } from './controller.js';
 import { clusterMetadata, type Manifest } from './manifest.js';
 import { systemNamespace, type InstallOptions } from './options.js';
-import { rbacObjects, webhookName } from './rbac.js';
+import { rbacObjects } from './rbac.js';
 
 function namespace(): Manifest {
   const mode = (name: string): readonly [string, string] => [
@@ -28,7 +28,7 @@ function webhook(): Manifest {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',
-    metadata: clusterMetadata(webhookName),
+    metadata: clusterMetadata(webhookConfigurationName),
     webhooks: [
       {
         name: 'inject.skerry.dev',

@@ -1,11 +1,10 @@
 /** The least rights that the control plane works with, and what users of a cluster get. */
+import { webhookConfigurationName } from '../../webhook/index.js';
 import { clusterMetadata, systemMetadata, type Manifest } from './manifest.js';
 import { systemNamespace } from './options.js';
 
 /** Name of the service account, the deployment and its roles. */
 export const controllerName = 'skerry-controller';
-/** Name of the webhook's configuration. */
-export const webhookName = 'skerry-injector';
 
 const rbac = 'rbac.authorization.k8s.io';
 
@@ -48,7 +47,7 @@ const clusterRole: Manifest = {
     {
       apiGroups: ['admissionregistration.k8s.io'],
       resources: ['mutatingwebhookconfigurations'],
-      resourceNames: [webhookName],
+      resourceNames: [webhookConfigurationName],
       verbs: ['get', 'list', 'watch', 'patch'],
     },
   ],

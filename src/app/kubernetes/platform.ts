@@ -1,0 +1,190 @@
+/** A control plane in a cluster: the API server as its source, several replicas of which one leads. */
+import { randomBytes } from 'node:crypto';
+import type { ControllerOptions, KubernetesPlatformOptions } from '../../cli/index.js';
+import { systemClock, wait, type Logger } from '../../lib/index.js';
+import {
+  createKubernetesSource,
+  createLeaderElector,
+  openKubernetesClient,
+  type KubernetesSource,
+  type LeaderElector,
+  type SourceLogger,
+} from '../../sources/index.js';
+import type { Companions, Core, Platform } from '../platform.js';
+import { createInjector } from './injector.js';
+import { createRootsKeeper } from './roots.js';
+import { readPublishedRoots } from './roots-published.js';
+import { createSecretCaKeeper } from './secret-ca-keeper.js';
+import { createSecretCaStore, type SecretCaStore } from './secret-ca-store.js';
+import { createTokenAuthority, type TokenAuthority } from './token-authority.js';
+import { untilAnswered } from './until-answered.js';
+import { createClusterVerdicts, type ClusterVerdicts } from './verdicts.js';
+import { createWebhookTrust } from './webhook-trust.js';
+
+/** What the start is told with. */
+export interface OpenKubernetesOptions {
+  readonly logger: Logger;
+  /** Why it has not come further yet; undefined: it goes on. */
+  readonly onWaiting: (reason: string | undefined) => void;
+}
+
+/**
+ * How long a replica that ends still serves: until then, API server and sidecars may not have heard
+ * that it is no endpoint any more.
+ */
+const drainMs = 3_000;
+
+const clock = systemClock;
+
+function sourceLogger(logger: Logger): SourceLogger {
+  return {
+    warn: (fields, message) => {
+      logger.warn(message, { ...fields });
+    },
+    error: (fields, message) => {
+      logger.error(message, { ...fields });
+    },
+  };
+}
+
+interface Parts {
+  readonly own: KubernetesPlatformOptions;
+  readonly options: ControllerOptions;
+  readonly client: ReturnType<typeof openKubernetesClient>;
+  readonly caStore: SecretCaStore;
+  readonly tokens: TokenAuthority;
+  readonly verdicts: ClusterVerdicts;
+  readonly logger: Logger;
+}
+
+/** What acts for all replicas while this one leads. */
+interface Acting {
+  /** Looks at everything that this replica may now put right. */
+  begin(signal: AbortSignal): void;
+  /** Resolves when nothing is being written any more. */
+  end(): Promise<void>;
+}
+
+function createElector({ own, options, client, logger }: Parts, acting: Acting): LeaderElector {
+  // A container that restarts is somebody else than the one before, though their pod is the same.
+  const identity = `${own.replica}_${randomBytes(4).toString('hex')}`;
+  return createLeaderElector({
+    ...{ client, clock, identity, namespace: options.rootNamespace },
+    onStarted: (signal) => {
+      logger.info('this replica leads', { identity });
+      acting.begin(signal);
+    },
+    onStopped: async () => {
+      logger.info('this replica does not lead any more', { identity });
+      await acting.end();
+    },
+    onProblem: (problem) => {
+      logger.warn('the lease of the leader cannot be had', { problem });
+    },
+  });
+}
+
+/** All that runs beside the serving of sidecars. */
+function openCompanions(
+  parts: Parts,
+  core: Core,
+  onElector: (elector: LeaderElector) => void,
+): Companions {
+  const { own, options, client, tokens, verdicts, logger, caStore } = parts;
+  const { authority, metrics } = core;
+  const bundle = (): string => authority.bundle();
+  const mayWrite = (): boolean => elector.mayWrite();
+  const shared = { client, clock, logger, mayWrite };
+  const roots = createRootsKeeper({ ...shared, rootNamespace: options.rootNamespace, bundle });
+  const caKeeper = createSecretCaKeeper({ ...shared, store: caStore });
+  const trust = createWebhookTrust({ ...shared, bundle });
+  const injector = createInjector({ own, options, authority, metrics, logger });
+  const elector = createElector(parts, {
+    begin: () => {
+      roots.reconcile();
+      trust.reconcile();
+      void caKeeper.look();
+    },
+    end: () => Promise.resolve(),
+  });
+  onElector(elector);
+  return {
+    onBatch(batch): void {
+      tokens.onBatch(batch);
+      roots.onBatch(batch);
+      verdicts.onBatch(batch);
+    },
+    async start(): Promise<void> {
+      await Promise.all([tokens.start(), roots.start()]);
+      trust.start();
+      caKeeper.start();
+      await injector.start();
+      elector.start();
+    },
+    async stop(): Promise<void> {
+      // First of all, so that the next leader need not wait for the end of the Lease.
+      await elector.stop();
+      caKeeper.stop();
+      await injector.stop();
+      await trust.stop();
+      await roots.stop();
+      await tokens.stop();
+    },
+  };
+}
+
+/** Opens the authority's material and the roots that are published; waits where the API server is away. */
+export async function openKubernetesPlatform(
+  own: KubernetesPlatformOptions,
+  options: ControllerOptions,
+  { logger, onWaiting }: OpenKubernetesOptions,
+): Promise<Platform> {
+  const { rootNamespace } = options;
+  const client = openKubernetesClient(
+    own.kubeconfig === undefined ? {} : { kubeconfig: own.kubeconfig },
+  );
+  const caStore = createSecretCaStore({ client, namespace: rootNamespace });
+  const published = await untilAnswered(
+    () => readPublishedRoots({ client, rootNamespace, store: caStore }),
+    { clock, logger, onWaiting },
+  );
+  const tokens = createTokenAuthority({ client, clock, logger });
+  const verdicts = createClusterVerdicts({ client, clock, logger, namespace: rootNamespace });
+  const parts: Parts = { own, options, client, caStore, tokens, verdicts, logger };
+  let source: KubernetesSource | undefined;
+  let elector: LeaderElector | undefined;
+  return {
+    origin: 'kubernetes',
+    replica: own.replica,
+    caStore,
+    ...(published !== undefined && { publishedBundle: published.bundle }),
+    verifier: tokens,
+    verdicts,
+    openSource(onChange): KubernetesSource {
+      source = createKubernetesSource({
+        ...{ client, clock, rootNamespace, onChange, logger: sourceLogger(logger) },
+        onPolicyObject: (key, object) => {
+          verdicts.onPolicyObject(key, object);
+        },
+      });
+      return source;
+    },
+    openCompanions: (core) =>
+      openCompanions(parts, core, (made) => {
+        elector = made;
+      }),
+    waiting: () => [...(source?.waiting() ?? []), ...tokens.waiting()],
+    state: () => ({
+      isLeader: elector?.isLeader() ?? false,
+      sources: (source?.state() ?? []).map(({ kind, isSynced, objects, ageMs, problem }) => ({
+        ...{ kind, isSynced, objects, ageMs },
+        ...(problem !== undefined && { problem }),
+      })),
+    }),
+    beforeStop: () => wait(clock, drainMs, new AbortController().signal),
+    async close(): Promise<void> {
+      await verdicts.stop();
+      client.close();
+    },
+  };
+}
