@@ -1,0 +1,81 @@
+/** The collections that leave the graph: encoded resources, and what is wrong with the users' objects. */
+import type { Collection } from '../graph/index.js';
+import type { ClusterFamily, Mesh, MeshContext } from './mesh.js';
+import { share, type ScopedResource } from './scoped-resource.js';
+import * as spelled from './spelled.js';
+import { toDiagnostics, type Finding } from './to-ir/finding.js';
+import { toShapedInbound } from './to-ir/inbound-shape.js';
+import { findPodProblems, findServiceProblems } from './to-ir/object-findings.js';
+import { findPolicyProblems } from './to-ir/policy-findings.js';
+
+/** Every resource that sidecars are sent, in the order in which they are handed out. */
+export function defineEncoded(
+  { graph, sources, settings, servers, virtualHosts }: MeshContext,
+  families: readonly ClusterFamily[],
+  outbound: Mesh['outbound'],
+): readonly Collection<ScopedResource>[] {
+  const inbound = graph.derive('inbound', servers, ({ ir }) => toShapedInbound(ir));
+  const shapes = graph.expand('inbound-shapes', inbound, ({ shape, ports }) => [[shape, ports]]);
+  const encodedShapes = graph.derive('encoded-inbound-shapes', shapes, (ports) =>
+    spelled.encodeInbound(ports, settings),
+  );
+  return [
+    graph.expand('encoded-fixed', sources.constants, spelled.fixedResources),
+    ...families.map(({ clusters }) =>
+      graph.derive(`encoded-${clusters.name}`, clusters, spelled.clusterResource),
+    ),
+    ...families.flatMap(({ endpoints }) =>
+      endpoints === undefined
+        ? []
+        : [graph.derive(`encoded-${endpoints.name}`, endpoints, spelled.endpointsResource)],
+    ),
+    ...outbound.map((rows) =>
+      graph.derive(`encoded-${rows.name}`, rows, (row) => spelled.outboundResource(row, settings)),
+    ),
+    graph.expand('encoded-inbound', inbound, ({ pod, shape, origins }, _key, read) =>
+      (read.get(encodedShapes, shape) ?? []).map((resource) =>
+        spelled.keyed(share(resource, { scope: pod, isEager: true, origins })),
+      ),
+    ),
+    graph.derive('encoded-routes', outbound[0], spelled.outboundRoutesResource),
+    graph.derive('encoded-virtual-hosts', virtualHosts, spelled.virtualHostResource),
+  ];
+}
+
+/** What is wrong with each object, by kind. */
+export function defineDiagnostics(context: MeshContext): Mesh['diagnostics'] {
+  const { graph, sources, tables, settings, servers, virtualHosts } = context;
+  const found = [servers, virtualHosts].map((rows) => {
+    const findings: Collection<readonly Finding[]> = graph.derive(
+      `${rows.name}-findings`,
+      rows,
+      (row: { readonly findings: readonly Finding[] }) =>
+        row.findings.length === 0 ? undefined : row.findings,
+    );
+    return graph.lookup(`${rows.name}-findings-by-object`, findings, (row) => [
+      ...new Set(row.map(({ object }) => object)),
+    ]);
+  });
+  const define = <V>(
+    kind: string,
+    rows: Collection<V>,
+    check: (row: V, read: Parameters<typeof findPolicyProblems>[1]) => readonly Finding[],
+  ): Mesh['diagnostics'][number] => ({
+    kind,
+    rows: graph.derive(`${kind} diagnostics`, rows, (row, key, read) => {
+      const object = `${kind} ${key}`;
+      const elsewhere = found
+        .flatMap((lookup) => read.find(lookup, object).flat())
+        .filter((finding) => finding.object === object);
+      const diagnostics = toDiagnostics([...check(row, read), ...elsewhere]);
+      return diagnostics.length === 0 ? undefined : diagnostics;
+    }),
+  });
+  return [
+    define('TrafficPolicy', sources.policies, (row, read) =>
+      findPolicyProblems(row, read, tables, settings),
+    ),
+    define('Service', sources.services, (row, read) => findServiceProblems(row, read, tables)),
+    define('Pod', tables.workloads, (row, read) => findPodProblems(row, read, tables)),
+  ];
+}
