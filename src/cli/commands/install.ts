@@ -2,8 +2,8 @@
 import type { Command } from 'commander';
 import { withCluster } from '../cluster/connect.js';
 import type { CommandDefinition } from '../command.js';
-import { exitCode, type Io } from '../io.js';
-import { applyAll, untilRolledOut } from '../install/apply.js';
+import { CommandError, exitCode, type Io } from '../io.js';
+import { applyAll } from '../install/apply.js';
 import {
   installFlagOptions,
   sessionOf,
@@ -11,18 +11,24 @@ import {
   toInstallOptions,
   type InstallFlags,
 } from '../install/flags.js';
+import { installedOptions } from '../install/installed.js';
 import { installObjects } from '../install/objects.js';
 import { systemNamespace } from '../install/options.js';
+import { untilRolledOut } from '../install/rollout.js';
+import { checkReinstall, readInstalled } from '../install/upgrade.js';
 
 async function run(flags: InstallFlags, io: Io): Promise<number> {
-  const manifests = installObjects(toInstallOptions(flags));
   if (!flags.apply) {
-    io.stdout.write(spellManifests(manifests, flags.output));
+    io.stdout.write(spellManifests(installObjects(toInstallOptions(flags)), flags.output));
     return exitCode.ok;
   }
   await withCluster(flags, io, async (client) => {
     const session = sessionOf(client, flags, io);
-    await applyAll(session, manifests);
+    const deployment = await readInstalled(session);
+    const options = toInstallOptions(flags, installedOptions(deployment));
+    const problems = checkReinstall(deployment, options);
+    if (problems.length > 0) throw new CommandError(problems.join('\nskerry: '));
+    await applyAll(session, installObjects(options));
     await untilRolledOut(session);
   });
   io.stdout.write(`Skerry runs in namespace ${systemNamespace}\n`);

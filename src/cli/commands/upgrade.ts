@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { withCluster } from '../cluster/connect.js';
 import type { CommandDefinition } from '../command.js';
 import { CommandError, exitCode, type Io } from '../io.js';
-import { applyAll, untilRolledOut } from '../install/apply.js';
+import { applyAll } from '../install/apply.js';
 import {
   installFlagOptions,
   sessionOf,
@@ -11,23 +11,27 @@ import {
   toInstallOptions,
   type InstallFlags,
 } from '../install/flags.js';
+import { installedOptions } from '../install/installed.js';
 import { installObjects } from '../install/objects.js';
-import { checkUpgrade } from '../install/upgrade.js';
+import { untilRolledOut } from '../install/rollout.js';
+import { checkUpgrade, installedTag, readInstalled } from '../install/upgrade.js';
 
+/** What the new version is told: what is said now, over what the one that runs was told. */
 async function run(flags: InstallFlags, io: Io): Promise<number> {
-  const options = toInstallOptions(flags);
-  const manifests = installObjects(options);
-  const from = await withCluster(flags, io, async (client) => {
+  const { from, manifests } = await withCluster(flags, io, async (client) => {
     const session = sessionOf(client, flags, io);
-    const found = await checkUpgrade(session, options, manifests);
-    if (found.problems.length > 0) throw new CommandError(found.problems.join('\nskerry: '));
+    const deployment = await readInstalled(session);
+    const options = toInstallOptions(flags, installedOptions(deployment));
+    const problems = await checkUpgrade(session, deployment, options);
+    if (problems.length > 0) throw new CommandError(problems.join('\nskerry: '));
+    const next = installObjects(options);
     if (flags.apply) {
-      await applyAll(session, manifests);
+      await applyAll(session, next);
       await untilRolledOut(session);
     }
-    return found.from;
+    return { from: installedTag(deployment), manifests: next };
   });
-  const step = `${from === '' ? 'an untagged version' : from} to ${options.imageTag}`;
+  const step = `${from === '' ? 'an untagged version' : from} to ${flags.imageTag}`;
   if (flags.apply) io.stdout.write(`upgraded from ${step}\n`);
   else {
     io.stderr.write(`skerry: nothing is in the way from ${step}\n`);
@@ -40,7 +44,7 @@ async function run(flags: InstallFlags, io: Io): Promise<number> {
 export const upgradeCommand: CommandDefinition = {
   name: 'upgrade',
   summary: 'check that this version can follow the one that runs, and print it or --apply it',
-  example: 'skerry upgrade --registry registry.example.com/mesh --apply',
+  example: 'skerry upgrade --apply --timeout 10m',
   configure(command: Command, io: Io, exit): void {
     for (const option of installFlagOptions()) command.addOption(option);
     command.action(async (flags: InstallFlags) => {

@@ -6,6 +6,7 @@ import { textAt } from '../cluster/objects.js';
 import { policyProgress, type PolicyProgress } from '../cluster/policy-progress.js';
 import type { CommandDefinition } from '../command.js';
 import { CommandError, exitCode, type Io } from '../io.js';
+import { pause } from '../pause.js';
 import { parseWaitLimit } from '../seconds.js';
 
 interface Flags extends ClusterFlags {
@@ -75,21 +76,10 @@ async function untilSettled(waiting: Waiting): Promise<PolicyProgress | undefine
       if (isOver()) return undefined;
       if (!isPassing(error)) throw error;
       // An API server that is away for a moment does not end the wait.
-      await pause(signal);
+      await pause(500, signal);
     }
   }
   return undefined;
-}
-
-function pause(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    const timer = setTimeout(done, 500);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 /** Writes each new state once: over the former one on a terminal. */

@@ -1,12 +1,10 @@
-/** Puts an installation into a cluster by server-side apply, and waits until it works. */
+/** Puts an installation into a cluster by server-side apply. */
 import { KubernetesApiError, type KubernetesClient } from '../../sources/index.js';
-import { webhookConfigurationName } from '../../webhook/index.js';
-import { at, conditionOf, listAt, numberAt, textAt } from '../cluster/objects.js';
+import { conditionOf, textAt } from '../cluster/objects.js';
 import { CommandError } from '../io.js';
+import { pause } from '../pause.js';
 import type { Manifest } from './manifest.js';
-import { systemNamespace } from './options.js';
 import { pathOf, titleOf } from './paths.js';
-import { controllerName } from './rbac.js';
 
 /** Owner of the fields that an installation sets. */
 export const fieldManager = 'skerry-install';
@@ -47,7 +45,8 @@ export async function until(
       missing = await look();
     } catch (error) {
       const isPassing =
-        error instanceof KubernetesApiError && (error.status === 0 || error.status >= 500);
+        error instanceof KubernetesApiError &&
+        (error.status === 0 || error.status === 429 || error.status >= 500);
       if (!isPassing && !session.signal.aborted) throw error;
       missing = said ?? 'the API server does not answer';
     }
@@ -55,20 +54,8 @@ export async function until(
     if (session.signal.aborted) throw new CommandError(`the time is over: ${missing}`);
     if (missing !== said) session.say(`waiting: ${missing}`);
     said = missing;
-    await pause(session.signal);
+    await pause(pollMs, session.signal);
   }
-}
-
-async function pause(signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, pollMs);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 /** Applies one object; false where the cluster is too old to know its kind, and can do without. */
@@ -106,41 +93,5 @@ async function untilEstablished(session: Session, manifest: Manifest): Promise<v
     const found = await read(session, pathOf(manifest));
     const isReady = textAt(conditionOf(found, 'Established'), 'status') === 'True';
     return isReady ? undefined : `${titleOf(manifest)} is not established`;
-  });
-}
-
-const deploymentPath = `/apis/apps/v1/namespaces/${systemNamespace}/deployments/${controllerName}`;
-const webhookPath = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookConfigurationName}`;
-
-/** What a rollout still lacks; undefined: it is complete. */
-export function rolloutLacks(deployment: unknown): string | undefined {
-  if (deployment === undefined) return 'there is no Deployment of the control plane';
-  const wanted = numberAt(deployment, 'spec', 'replicas') ?? 1;
-  const count = (field: string): number => numberAt(deployment, 'status', field) ?? 0;
-  const isSeen =
-    count('observedGeneration') >= (numberAt(deployment, 'metadata', 'generation') ?? 0);
-  const updated = count('updatedReplicas');
-  if (!isSeen || updated < wanted) {
-    return `${String(isSeen ? updated : 0)} of ${String(wanted)} replicas of the control plane are of this version`;
-  }
-  const ready = Math.min(count('readyReplicas'), count('availableReplicas'));
-  if (ready < wanted) {
-    return `${String(ready)} of ${String(wanted)} replicas of the control plane are ready`;
-  }
-  const old = count('replicas') - wanted;
-  return old > 0 ? `${String(old)} replicas of the former version are still there` : undefined;
-}
-
-/** Waits until all replicas are of this version and ready, and the API server can check the webhook. */
-export async function untilRolledOut(session: Session): Promise<void> {
-  await until(session, async () => rolloutLacks(await read(session, deploymentPath)));
-  await until(session, async () => {
-    const configuration = await read(session, webhookPath);
-    const isTrusted = listAt(configuration, 'webhooks').every(
-      (hook) => at(hook, 'clientConfig', 'caBundle') !== undefined,
-    );
-    return isTrusted
-      ? undefined
-      : 'the control plane has not yet published its webhook’s certificate';
   });
 }

@@ -1,6 +1,6 @@
 /** The control plane's Deployment and what stands around it. */
 import { controllerLabels, systemMetadata, type Manifest } from './manifest.js';
-import { imagesOf, type InstallOptions } from './options.js';
+import { imagesOf, optionVariables, systemNamespace, type InstallOptions } from './options.js';
 import { controllerName } from './rbac.js';
 
 const ports = { ads: 15010, webhook: 15017, health: 15014 } as const;
@@ -8,22 +8,23 @@ const runDirectory = '/run/skerry';
 // Whoever is neither root nor a sidecar.
 const uid = 65_532;
 
-function controllerArgs(options: InstallOptions): readonly string[] {
-  const images = imagesOf(options);
+/** What is the same in every installation. */
+const controllerArgs: readonly string[] = [
+  'controller',
+  '--kubernetes',
+  `--listen=0.0.0.0:${String(ports.ads)}`,
+  `--webhook-listen=0.0.0.0:${String(ports.webhook)}`,
+  `--health-listen=0.0.0.0:${String(ports.health)}`,
+  `--admin-socket=${runDirectory}/admin.sock`,
+  `--root-namespace=${systemNamespace}`,
+];
+
+/** What an installation chooses: by name, so that a patch can change one, and an upgrade can read it. */
+function controllerEnv(options: InstallOptions): readonly unknown[] {
+  const chosen = Object.entries(optionVariables(options));
   return [
-    'controller',
-    '--kubernetes',
-    `--listen=0.0.0.0:${String(ports.ads)}`,
-    `--webhook-listen=0.0.0.0:${String(ports.webhook)}`,
-    `--health-listen=0.0.0.0:${String(ports.health)}`,
-    `--admin-socket=${runDirectory}/admin.sock`,
-    '--root-namespace=skerry-system',
-    `--trust-domain=${options.trustDomain}`,
-    `--mesh-cidr=${options.meshCidrs.join(',')}`,
-    `--access-log=${options.accessLog}`,
-    `--redirection=${options.redirection}`,
-    `--skerry-image=${images.skerry}`,
-    `--envoy-image=${images.envoy}`,
+    { name: 'SKERRY_REPLICA', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+    ...chosen.map(([name, value]) => ({ name, value })),
   ];
 }
 
@@ -35,8 +36,8 @@ function container(options: InstallOptions): unknown {
   return {
     name: 'controller',
     image: imagesOf(options).skerry,
-    args: controllerArgs(options),
-    env: [{ name: 'SKERRY_REPLICA', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+    args: controllerArgs,
+    env: controllerEnv(options),
     ports: Object.entries(ports).map(([name, containerPort]) => ({
       ...{ name, containerPort, protocol: 'TCP' },
     })),

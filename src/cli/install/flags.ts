@@ -3,13 +3,15 @@ import { Option } from 'commander';
 import { stringify } from 'yaml';
 import { clusterOptions, type ClusterFlags } from '../cluster/connect.js';
 import { CommandError, exitCode, type Io } from '../io.js';
-import { parseSeconds } from '../commands/controller.js';
+import { parseWaitLimit } from '../seconds.js';
 import type { Session } from './apply.js';
+import type { InstalledOptions } from './installed.js';
 import type { Manifest } from './manifest.js';
 import {
   checkInstallOptions,
   defaultInstall,
   highlyAvailableReplicas,
+  maxReplicas,
   type InstallOptions,
 } from './options.js';
 
@@ -20,22 +22,25 @@ export interface ActionFlags extends ClusterFlags {
   readonly output: 'yaml' | 'json';
 }
 
-/** Flags that say what is installed. */
+/** Flags that say what is installed; absent: what is installed already, else the preset. */
 export interface InstallFlags extends ActionFlags {
-  readonly registry: string;
+  readonly registry?: string;
   readonly imageTag: string;
-  readonly ha: boolean;
+  readonly ha?: boolean;
   readonly replicas?: number;
-  readonly redirection: InstallOptions['redirection'];
-  readonly trustDomain: string;
+  readonly redirection?: InstallOptions['redirection'];
+  readonly trustDomain?: string;
   readonly meshCidr?: readonly string[];
-  readonly accessLog: InstallOptions['accessLog'];
+  readonly accessLog?: InstallOptions['accessLog'];
 }
 
 function parseReplicas(text: string): number {
   const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= 100) return count;
-  throw new CommandError(`expected 1 to 100 replicas, found ${text}`, exitCode.usage);
+  if (/^\d+$/.test(text) && count >= 1 && count <= maxReplicas) return count;
+  throw new CommandError(
+    `expected 1 to ${String(maxReplicas)} replicas, found ${text}`,
+    exitCode.usage,
+  );
 }
 
 function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
@@ -46,9 +51,9 @@ function collect(value: string, earlier: readonly string[] | undefined): readonl
 export function actionOptions(): readonly Option[] {
   return [
     new Option('--apply', 'do it in the cluster, instead of printing').default(false),
-    new Option('--timeout <seconds>', 'with --apply: give up after so long')
-      .argParser(parseSeconds)
-      .default(300),
+    new Option('--timeout <time>', 'with --apply: give up after so long, such as 90s or 5m')
+      .argParser(parseWaitLimit)
+      .default(300, '5m'),
     new Option('-o, --output <format>', 'form of what is printed')
       .choices(['yaml', 'json'])
       .default('yaml'),
@@ -59,45 +64,66 @@ export function actionOptions(): readonly Option[] {
 /** The options behind {@link InstallFlags}. */
 export function installFlagOptions(): readonly Option[] {
   const preset = defaultInstall;
+  const kept = (value: string | number): string => `(default: what is installed, else ${value})`;
   return [
-    new Option('--registry <prefix>', 'where all images lie, injected ones too').default(
-      preset.registry,
+    new Option(
+      '--registry <prefix>',
+      `where all images lie, injected ones too ${kept(preset.registry)}`,
     ),
     new Option('--image-tag <tag>', 'tag of Skerry’s image').default(preset.imageTag),
-    new Option('--ha', 'three replicas, never two on one node while another has none').default(
-      false,
-    ),
-    new Option('--replicas <count>', 'how many replicas (default: 2, with --ha 3)').argParser(
-      parseReplicas,
-    ),
-    new Option('--redirection <means>', 'what leads traffic through the sidecar')
-      .choices(['init', 'cni'])
-      .default(preset.redirection),
-    new Option('--trust-domain <name>', 'trust domain of every identity').default(
-      preset.trustDomain,
+    new Option('--ha', 'three replicas, never two on one node while another has none'),
+    new Option('--no-ha', 'no longer so'),
+    new Option(
+      '--replicas <count>',
+      `how many replicas (default: what is installed, else ${preset.replicas}, with --ha ${highlyAvailableReplicas})`,
+    ).argParser(parseReplicas),
+    new Option(
+      '--redirection <means>',
+      `what leads traffic through the sidecar ${kept(preset.redirection)}`,
+    ).choices(['init', 'cni']),
+    new Option(
+      '--trust-domain <name>',
+      `trust domain of every identity ${kept(preset.trustDomain)}`,
     ),
     new Option(
       '--mesh-cidr <cidr>',
-      'addresses of Services and pods; repeatable (default: any address may be the mesh’s)',
+      `addresses of Services and pods; repeatable ${kept('any address may be the mesh’s')}`,
     ).argParser(collect),
-    new Option('--access-log <mode>', 'what sidecars log')
-      .choices(['Off', 'Errors', 'All'])
-      .default(preset.accessLog),
+    new Option('--access-log <mode>', `what sidecars log ${kept(preset.accessLog)}`).choices([
+      ...['Off', 'Errors', 'All'],
+    ]),
     ...actionOptions(),
   ];
 }
 
-/** What the flags ask for; throws what is wrong with them. */
-export function toInstallOptions(flags: InstallFlags): InstallOptions {
-  const { registry, imageTag, redirection, trustDomain, accessLog, ha } = flags;
+function replicasOf(flags: InstallFlags, installed: InstalledOptions): number {
+  if (flags.replicas !== undefined) return flags.replicas;
+  if (flags.ha === undefined || flags.ha === installed.isHighlyAvailable) {
+    return installed.replicas ?? defaultInstall.replicas;
+  }
+  return flags.ha ? highlyAvailableReplicas : defaultInstall.replicas;
+}
+
+/** What the flags ask for, over what is installed already; throws what is wrong with them. */
+export function toInstallOptions(
+  flags: InstallFlags,
+  installed: InstalledOptions = {},
+): InstallOptions {
+  const { registry, imageTag, redirection, trustDomain, accessLog, ha, meshCidr } = flags;
   const options: InstallOptions = {
     ...defaultInstall,
-    ...{ registry, imageTag, redirection, trustDomain, accessLog, isHighlyAvailable: ha },
-    replicas: flags.replicas ?? (ha ? highlyAvailableReplicas : defaultInstall.replicas),
-    meshCidrs: flags.meshCidr ?? [],
+    ...installed,
+    ...(registry !== undefined && { registry }),
+    ...(redirection !== undefined && { redirection }),
+    ...(trustDomain !== undefined && { trustDomain }),
+    ...(accessLog !== undefined && { accessLog }),
+    ...(meshCidr !== undefined && { meshCidrs: meshCidr }),
+    ...(ha !== undefined && { isHighlyAvailable: ha }),
+    imageTag,
+    replicas: replicasOf(flags, installed),
   };
-  const [problem] = checkInstallOptions(options);
-  if (problem !== undefined) throw new CommandError(problem, exitCode.usage);
+  const problems = checkInstallOptions(options);
+  if (problems.length > 0) throw new CommandError(problems.join('\nskerry: '), exitCode.usage);
   return options;
 }
 

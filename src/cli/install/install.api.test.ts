@@ -8,13 +8,14 @@ import {
   type KubernetesClient,
 } from '../../sources/index.js';
 import { startApiServer, type TestApiServer } from '../../sources/kubernetes/testing/api-server.js';
-import { listAt, textAt } from '../cluster/objects.js';
+import { at, listAt, textAt } from '../cluster/objects.js';
 import { applyAll, read, type Session } from './apply.js';
+import { installedOptions } from './installed.js';
 import { installObjects } from './objects.js';
-import { defaultInstall } from './options.js';
-import { pathOf, titleOf } from './paths.js';
+import { defaultInstall, type InstallOptions } from './options.js';
+import { deploymentPath, pathOf, titleOf, webhookPath } from './paths.js';
 import { removeAll } from './remove.js';
-import { checkUpgrade } from './upgrade.js';
+import { checkUpgrade, readInstalled } from './upgrade.js';
 
 // A server of its own: an installation is one for each cluster.
 let server: TestApiServer;
@@ -66,9 +67,6 @@ function applyConfigMap(namespace: string, name: string): Promise<unknown> {
     },
   });
 }
-
-const webhookPath =
-  '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/skerry-injector';
 
 test('the API server takes every object as it is, and applying again changes none', async () => {
   const applied = said.filter((line) => !line.startsWith('waiting: '));
@@ -152,11 +150,51 @@ describe('the rights of the control plane', () => {
   });
 });
 
-test('an upgrade looks at what runs', async () => {
-  const next = { ...defaultInstall, imageTag: '0.3.0' };
-  const found = await checkUpgrade(session, next, installObjects(next));
-  expect(found.from).toBe('0.1.0');
-  expect(found.problems).toEqual([expect.stringContaining('leaves out a minor version')]);
+describe('an upgrade', () => {
+  test('keeps what was installed, as the API server has it', async () => {
+    const chosen: InstallOptions = {
+      ...defaultInstall,
+      ...{ trustDomain: 'mesh.example', replicas: 3, isHighlyAvailable: true, accessLog: 'All' },
+      meshCidrs: ['10.0.0.0/8'],
+    };
+    await applyAll(session, installObjects(chosen));
+    const found = installedOptions(await readInstalled(session));
+    expect({ envoyTag: chosen.envoyTag, ...found }).toEqual(chosen);
+    await applyAll(session, manifests);
+    const { envoyTag } = defaultInstall;
+    expect({ envoyTag, ...installedOptions(await readInstalled(session)) }).toEqual(defaultInstall);
+  });
+
+  test('looks at what runs', async () => {
+    const next = { ...defaultInstall, imageTag: '0.3.0', trustDomain: 'other' };
+    expect(await checkUpgrade(session, await readInstalled(session), next)).toEqual([
+      expect.stringContaining('leaves out a minor version'),
+      expect.stringContaining('trust domain cluster.local'),
+    ]);
+    const fits = { ...defaultInstall, imageTag: '0.2.0' };
+    expect(await checkUpgrade(session, await readInstalled(session), fits)).toEqual([]);
+  });
+});
+
+test('the control plane’s pods stand up to the security that its namespace enforces', async () => {
+  const deployment = await read(session, deploymentPath);
+  const template = at(deployment, 'spec', 'template');
+  const pod = (containers: readonly unknown[]): unknown => ({
+    ...{ apiVersion: 'v1', kind: 'Pod' },
+    metadata: { name: 'like-the-controller', labels: at(template, 'metadata', 'labels') },
+    spec: { ...(at(template, 'spec') as object), containers },
+  });
+  const create = (body: unknown): Promise<number> =>
+    statusOf(
+      admin.send({
+        ...{ method: 'POST', path: '/api/v1/namespaces/skerry-system/pods', body },
+        query: { dryRun: 'All' },
+      }),
+    );
+  const containers = listAt(template, 'spec', 'containers') as readonly object[];
+  expect(await create(pod(containers))).toBe(200);
+  const bold = containers.map((one) => ({ ...one, securityContext: {} }));
+  expect(await create(pod(bold))).toBe(403);
 });
 
 // Last: it takes everything away.

@@ -1,14 +1,21 @@
 /** What `skerry install`, `uninstall` and `upgrade` say without a cluster. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { at, listAt, textAt } from '../cluster/objects.js';
-import { rolloutLacks } from './apply.js';
 import { spellManifests, toInstallOptions, type InstallFlags } from './flags.js';
+import { installedOptions } from './installed.js';
 import { installObjects } from './objects.js';
-import { checkInstallOptions, defaultInstall } from './options.js';
+import {
+  checkInstallOptions,
+  defaultInstall,
+  releaseVersion,
+  type InstallOptions,
+} from './options.js';
 import { pathOf, titleOf } from './paths.js';
 import { removedObjects } from './remove.js';
-import { lostVersions, skewProblem, tagOf } from './upgrade.js';
+import { podTrouble, rolloutLacks } from './rollout.js';
+import { checkReinstall, lostVersions, skewProblem, tagOf } from './upgrade.js';
 
 const manifests = installObjects(defaultInstall);
 
@@ -68,6 +75,11 @@ describe('objects', () => {
     expect(unnamed.flatMap((rule) => listAt(rule, 'verbs'))).toEqual(['create']);
   });
 
+  test('the release is the one of package.json', () => {
+    const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+    expect(JSON.parse(text)).toMatchObject({ version: releaseVersion });
+  });
+
   test('a highly available one spreads its replicas over nodes', () => {
     const options = toInstallOptions({ ...flags, ha: true });
     expect(options.replicas).toBe(3);
@@ -84,15 +96,81 @@ describe('objects', () => {
 });
 
 const flags: InstallFlags = {
-  ...{ registry: 'registry.local/skerry', imageTag: '0.1.0', ha: false, redirection: 'init' },
-  ...{ trustDomain: 'cluster.local', accessLog: 'Errors' },
-  ...{ apply: false, timeout: 300, output: 'yaml' },
+  ...{ imageTag: '0.1.0', apply: false, timeout: 300, output: 'yaml' },
 };
+
+function deploymentOf(options: InstallOptions): unknown {
+  return installObjects(options).find(({ kind }) => kind === 'Deployment');
+}
+
+describe('what is installed', () => {
+  const unusual: InstallOptions = {
+    ...defaultInstall,
+    ...{ registry: 'mirror.example.com:5000/a/b', imageTag: '0.1.7', replicas: 5 },
+    ...{ isHighlyAvailable: true, trustDomain: 'mesh.example', accessLog: 'Off' },
+    meshCidrs: ['10.0.0.0/8', 'fd00::/64'],
+    resources: { requests: { cpu: '2' }, limits: {} },
+  };
+
+  test.each([
+    ['the preset', defaultInstall],
+    ['another', unusual],
+  ])('is read back from the Deployment: %s', (_name, options) => {
+    expect({ envoyTag: options.envoyTag, ...installedOptions(deploymentOf(options)) }).toEqual(
+      options,
+    );
+  });
+
+  test('stays as it is where the flags say nothing, but for the version', () => {
+    const installed = installedOptions(deploymentOf(unusual));
+    expect(toInstallOptions({ ...flags, imageTag: '0.2.0' }, installed)).toEqual({
+      ...unusual,
+      imageTag: '0.2.0',
+    });
+  });
+
+  test.each([
+    [{ ha: false }, { isHighlyAvailable: false, replicas: 2 }],
+    [{ ha: true }, { isHighlyAvailable: true, replicas: 5 }],
+    [
+      { ha: false, replicas: 1 },
+      { isHighlyAvailable: false, replicas: 1 },
+    ],
+    [{ meshCidr: [] }, { meshCidrs: [] }],
+    [{ accessLog: 'All' as const }, { accessLog: 'All' }],
+  ])('%j counts more', (said, expected) => {
+    const installed = installedOptions(deploymentOf(unusual));
+    expect(toInstallOptions({ ...flags, ...said }, installed)).toMatchObject(expected);
+  });
+
+  test('is not guessed from what was changed by hand', () => {
+    const text = JSON.stringify(deploymentOf(unusual));
+    const byDigest = text.replaceAll('/skerry:0.1.7', '/skerry@sha256:00');
+    expect(installedOptions(JSON.parse(byDigest))).not.toHaveProperty('registry');
+    expect(installedOptions(undefined)).not.toHaveProperty('trustDomain');
+  });
+
+  test('is not installed over by another version or another trust domain', () => {
+    const deployment = deploymentOf(defaultInstall);
+    const check = (change: Partial<InstallOptions>): readonly string[] =>
+      checkReinstall(deployment, { ...defaultInstall, ...change });
+    expect(check({ replicas: 4 })).toEqual([]);
+    expect(check({ imageTag: '0.2.0' })).toEqual([expect.stringContaining('skerry upgrade')]);
+    expect(check({ trustDomain: 'other' })).toEqual([expect.stringContaining('cluster.local')]);
+    expect(checkReinstall(undefined, { ...defaultInstall, trustDomain: 'other' })).toEqual([]);
+  });
+});
+
+test('all that is wrong with the flags is said at once', () => {
+  const wrong = { ...flags, registry: 'https://x', trustDomain: 'X' };
+  expect(() => toInstallOptions(wrong)).toThrow(/--registry.*\nskerry: .*--trust-domain/);
+});
 
 test.each([
   [{ registry: 'https://registry.example.com' }, '--registry'],
   [{ imageTag: 'a b' }, '--image-tag'],
   [{ trustDomain: 'Cluster.Local' }, '--trust-domain'],
+  [{ trustDomain: 'a.'.repeat(127) + 'aa' }, '--trust-domain'],
   [{ meshCidrs: ['10.0.0.0'] }, '--mesh-cidr'],
   [{ meshCidrs: ['10.0.0.0/33'] }, '--mesh-cidr'],
   [{ isHighlyAvailable: true, replicas: 1 }, '--replicas'],
@@ -180,4 +258,34 @@ test.each([
   const found = rolloutLacks(deployment);
   if (lacks === undefined) expect(found).toBeUndefined();
   else expect(found).toContain(lacks);
+});
+
+describe('why a pod does not come up', () => {
+  const pod = (status: unknown): unknown => ({ metadata: { name: 'c-1' }, status });
+  const waiting = (reason: string, more: object = {}): unknown =>
+    pod({ containerStatuses: [{ state: { waiting: { reason, message: 'why' } }, ...more }] });
+
+  test.each([
+    ['its image cannot be had', waiting('ErrImagePull'), 'c-1: ErrImagePull: why'],
+    [
+      'it ends again and again',
+      waiting('CrashLoopBackOff', {
+        lastState: { terminated: { exitCode: 1, message: 'one\nskerry: no CA\n' } },
+      }),
+      'c-1: CrashLoopBackOff: it ended with 1: skerry: no CA',
+    ],
+    [
+      'no node takes it',
+      pod({
+        conditions: [
+          { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/1 nodes' },
+        ],
+      }),
+      'c-1: Unschedulable: 0/1 nodes',
+    ],
+    ['nothing is wrong', waiting('ContainerCreating'), undefined],
+    ['it runs', pod({ containerStatuses: [{ state: { running: {} } }] }), undefined],
+  ])('%s', (_name, found, says) => {
+    expect(podTrouble(found)).toBe(says);
+  });
 });

@@ -23,6 +23,11 @@ export const controllerLabels = {
   'app.kubernetes.io/component': 'controller',
 } as const;
 
+/** The same as a query. */
+export const controllerSelector: string = Object.entries(controllerLabels)
+  .map(([name, value]) => `${name}=${value}`)
+  .join(',');
+
 /** On everything that is installed. Without a version, which would make every upgrade a change of all. */
 export const commonLabels = {
   'app.kubernetes.io/name': 'skerry',

@@ -50,10 +50,18 @@ export const defaultInstall: InstallOptions = {
 /** Replicas of a highly available control plane unless told otherwise: one may fail while another is replaced. */
 export const highlyAvailableReplicas = 3;
 
-const registryPattern = /^[a-z0-9][a-z0-9.-]*(?::\d+)?(?:\/[a-z0-9][a-z0-9._-]*)*$/;
-const tagPattern = /^\w[\w.-]{0,127}$/;
-const domainPattern =
-  /^(?=.{1,253}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+/** How texts must look; without lookaheads, which the schema of the Helm chart could not say. */
+export const optionPatterns = {
+  registry: /^[a-z0-9][a-z0-9.-]*(?::\d+)?(?:\/[a-z0-9][a-z0-9._-]*)*$/,
+  tag: /^\w[\w.-]{0,127}$/,
+  trustDomain: /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
+} as const;
+
+/** Letters of the longest trust domain: https://github.com/spiffe/spiffe/blob/main/standards/SPIFFE-ID.md */
+export const maxTrustDomainLength = 253;
+
+/** More replicas than this are a slip of the keyboard. */
+export const maxReplicas = 100;
 
 function isCidr(text: string): boolean {
   const [address = '', bits = '', ...rest] = text.split('/');
@@ -68,23 +76,38 @@ function isCidr(text: string): boolean {
 export function checkInstallOptions(options: InstallOptions): readonly string[] {
   const { registry, imageTag, replicas, isHighlyAvailable, trustDomain } = options;
   const badCidrs = options.meshCidrs.filter((cidr) => !isCidr(cidr));
+  const isDomain =
+    optionPatterns.trustDomain.test(trustDomain) && trustDomain.length <= maxTrustDomainLength;
   return [
-    ...(registryPattern.test(registry)
+    ...(optionPatterns.registry.test(registry)
       ? []
       : [`expected --registry such as registry.example.com/mesh, found ${registry}`]),
-    ...(tagPattern.test(imageTag) ? [] : [`expected --image-tag such as 0.1.0, found ${imageTag}`]),
+    ...(optionPatterns.tag.test(imageTag)
+      ? []
+      : [`expected --image-tag such as 0.1.0, found ${imageTag}`]),
     // Its DaemonSet is not among the objects: pods would wait for a plugin that nobody installs.
     ...(options.redirection === 'cni'
       ? ['--redirection cni is not part of this release: leave it out, or say init']
       : []),
-    ...(domainPattern.test(trustDomain)
-      ? []
-      : [`expected --trust-domain such as cluster.local, found ${trustDomain}`]),
+    ...(isDomain ? [] : [`expected --trust-domain such as cluster.local, found ${trustDomain}`]),
     ...badCidrs.map((cidr) => `expected --mesh-cidr such as 10.0.0.0/8, found ${cidr}`),
     ...(isHighlyAvailable && replicas < 2
       ? [`expected 2 --replicas at least with --ha, found ${String(replicas)}`]
       : []),
   ];
+}
+
+/** What the control plane is told by environment variables of its container, by name. */
+export function optionVariables(options: InstallOptions): Readonly<Record<string, string>> {
+  const images = imagesOf(options);
+  return {
+    SKERRY_TRUST_DOMAIN: options.trustDomain,
+    SKERRY_MESH_CIDR: options.meshCidrs.join(','),
+    SKERRY_ACCESS_LOG: options.accessLog,
+    SKERRY_REDIRECTION: options.redirection,
+    SKERRY_SKERRY_IMAGE: images.skerry,
+    SKERRY_ENVOY_IMAGE: images.envoy,
+  };
 }
 
 /** The images of an installation. */

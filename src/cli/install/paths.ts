@@ -1,5 +1,8 @@
 /** Where objects lie in the API. */
+import { webhookConfigurationName } from '../../webhook/index.js';
 import type { Manifest } from './manifest.js';
+import { systemNamespace } from './options.js';
+import { controllerName } from './rbac.js';
 
 /** Kinds whose plural is not the lower-case kind with an s. */
 const irregular: Readonly<Record<string, string>> = {
@@ -21,3 +24,9 @@ export function titleOf({ kind, metadata }: Manifest): string {
   const { namespace, name } = metadata;
   return namespace === undefined ? `${kind} ${name}` : `${kind} ${namespace}/${name}`;
 }
+
+/** Where the control plane's Deployment is. */
+export const deploymentPath = `/apis/apps/v1/namespaces/${systemNamespace}/deployments/${controllerName}`;
+
+/** Where the webhook's configuration is. */
+export const webhookPath = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookConfigurationName}`;

@@ -4,7 +4,7 @@ import { annotations, injectedNames } from '../../webhook/index.js';
 import { at, listAt, textAt } from '../cluster/objects.js';
 import { CommandError } from '../io.js';
 import { read, until, type Session } from './apply.js';
-import { controllerLabels, type Manifest } from './manifest.js';
+import { controllerSelector, type Manifest } from './manifest.js';
 import { systemNamespace } from './options.js';
 import { pathOf, titleOf } from './paths.js';
 
@@ -53,6 +53,8 @@ async function remove(session: Session, path: string): Promise<boolean> {
   }
 }
 
+/** Of a whole cluster's pods the metadata is enough. */
+const metadataOnly = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
 const systemPath = `/api/v1/namespaces/${systemNamespace}`;
 
 async function list(
@@ -62,10 +64,7 @@ async function list(
 ): Promise<readonly unknown[]> {
   try {
     const answer = await session.client.send({
-      method: 'GET',
-      path,
-      query,
-      signal: session.signal,
+      ...{ method: 'GET', path, query, accept: metadataOnly, signal: session.signal },
     });
     return listAt(answer, 'items');
   } catch (error) {
@@ -96,9 +95,7 @@ export async function podsWithSidecars(session: Session): Promise<ReadonlyMap<st
 
 /** The control plane would publish them again: it must have ended before. */
 async function removeRoots(session: Session): Promise<void> {
-  const labelSelector = Object.entries(controllerLabels)
-    .map(([name, value]) => `${name}=${value}`)
-    .join(',');
+  const labelSelector = controllerSelector;
   await until(session, async () => {
     const pods = await list(session, `${systemPath}/pods`, { labelSelector });
     return pods.length === 0 ? undefined : `${String(pods.length)} replicas are ending`;

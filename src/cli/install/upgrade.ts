@@ -1,10 +1,11 @@
 /** What must hold before an installation is replaced by another version. Pure, but for reading the cluster. */
 import { listAt, textAt } from '../cluster/objects.js';
 import { read, type Session } from './apply.js';
+import { installedOptions } from './installed.js';
 import type { Manifest } from './manifest.js';
-import { systemNamespace, type InstallOptions } from './options.js';
-import { pathOf } from './paths.js';
-import { controllerName } from './rbac.js';
+import { installObjects } from './objects.js';
+import type { InstallOptions } from './options.js';
+import { deploymentPath, pathOf } from './paths.js';
 
 interface Version {
   readonly major: number;
@@ -42,29 +43,59 @@ export function lostVersions(installed: unknown, next: Manifest): readonly strin
   return stored.map((version) => String(version)).filter((version) => !served.includes(version));
 }
 
-/** What is in the way of an upgrade, one line each, and the version that runs now. */
+/** The Deployment of the control plane as it is; undefined: none is installed. */
+export function readInstalled(session: Session): Promise<unknown> {
+  return read(session, deploymentPath);
+}
+
+/** The tag of the image that a Deployment runs; empty where it has none. */
+export function installedTag(deployment: unknown): string {
+  const [container] = listAt(deployment, 'spec', 'template', 'spec', 'containers');
+  return tagOf(textAt(container, 'image') ?? '');
+}
+
+/** Every identity is a name of the trust domain, and the authority signs no other. */
+function trustDomainProblem(deployment: unknown, options: InstallOptions): readonly string[] {
+  const { trustDomain } = installedOptions(deployment);
+  if (trustDomain === undefined || trustDomain === options.trustDomain) return [];
+  return [
+    `the mesh has the trust domain ${trustDomain}, in which all its certificates are: leave out --trust-domain ${options.trustDomain}, or uninstall first`,
+  ];
+}
+
+/** What is in the way of installing over what is there, one line each; nothing is where nothing is there. */
+export function checkReinstall(deployment: unknown, options: InstallOptions): readonly string[] {
+  if (deployment === undefined) return [];
+  const from = installedTag(deployment);
+  const problems = trustDomainProblem(deployment, options);
+  if (from === options.imageTag) return problems;
+  return [
+    ...problems,
+    `${from === '' ? 'another version' : from} is installed: use skerry upgrade`,
+  ];
+}
+
+/** What is in the way of an upgrade, one line each. */
 export async function checkUpgrade(
   session: Session,
+  deployment: unknown,
   options: InstallOptions,
-  manifests: readonly Manifest[],
-): Promise<{ readonly from: string; readonly problems: readonly string[] }> {
-  const deployment = await read(
-    session,
-    `/apis/apps/v1/namespaces/${systemNamespace}/deployments/${controllerName}`,
+): Promise<readonly string[]> {
+  if (deployment === undefined) return ['there is nothing to upgrade: use skerry install'];
+  const skew = skewProblem(installedTag(deployment), options.imageTag);
+  const problems = [
+    ...(skew === undefined ? [] : [skew]),
+    ...trustDomainProblem(deployment, options),
+  ];
+  const definitions = installObjects(options).filter(
+    ({ kind }) => kind === 'CustomResourceDefinition',
   );
-  if (deployment === undefined) {
-    return { from: '', problems: ['there is nothing to upgrade: use skerry install'] };
-  }
-  const [container] = listAt(deployment, 'spec', 'template', 'spec', 'containers');
-  const from = tagOf(textAt(container, 'image') ?? '');
-  const skew = skewProblem(from, options.imageTag);
-  const problems = skew === undefined ? [] : [skew];
-  for (const next of manifests.filter(({ kind }) => kind === 'CustomResourceDefinition')) {
+  for (const next of definitions) {
     const lost = lostVersions(await read(session, pathOf(next)), next);
     if (lost.length === 0) continue;
     problems.push(
       `TrafficPolicies may be stored as ${lost.join(', ')}, which ${options.imageTag} does not know: write each of them again, then take that version out of the status of ${next.metadata.name}`,
     );
   }
-  return { from, problems };
+  return problems;
 }
