@@ -1,4 +1,4 @@
-// Finds the programs of a Kubernetes cluster, or builds the pinned ones from their Go modules into a cache.
+// Finds the programs of a Kubernetes cluster and helm, or builds the pinned ones from their Go modules into a cache.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -25,15 +25,22 @@ const modules = join(dirname(fileURLToPath(import.meta.url)), 'go');
 export const kubernetesVersion = requiredVersion('kubernetes', 'k8s.io/kubernetes');
 
 /** What tests of the API need, and what a whole node needs. */
-export const apiPrograms = ['kube-apiserver', 'kubectl'];
+const nodeApiPrograms = ['kube-apiserver', 'kubectl'];
+export const apiPrograms = [...nodeApiPrograms, 'helm'];
 export const clusterPrograms = [
-  ...apiPrograms,
+  ...nodeApiPrograms,
   'kube-controller-manager',
   'kube-scheduler',
   'kubelet',
   'kube-proxy',
   'coredns',
 ];
+
+/** Programs that are not of Kubernetes itself; each has a module of its name. */
+const otherPrograms = {
+  coredns: { module: 'github.com/coredns/coredns', package: 'github.com/coredns/coredns' },
+  helm: { module: 'helm.sh/helm/v3', package: 'helm.sh/helm/v3/cmd/helm' },
+};
 
 /** Names of connections that were refused or cut off; all else would fail again. */
 const worthRetrying = /timeout|timed out|connection re|EOF|TLS handshake|50[0-9] |no such host/i;
@@ -107,9 +114,9 @@ async function lock(say) {
 
 async function buildAll(names, say) {
   const missing = names.filter((name) => find(name) === undefined);
-  const kubernetes = missing.filter((name) => name !== 'coredns');
+  const kubernetes = missing.filter((name) => !Object.hasOwn(otherPrograms, name));
+  const [major, minor] = kubernetesVersion.slice(1).split('.');
   if (kubernetes.length > 0) {
-    const [major, minor] = kubernetesVersion.slice(1).split('.');
     const version = 'k8s.io/component-base/version';
     const settings = {
       [`${version}.gitVersion`]: kubernetesVersion,
@@ -119,8 +126,16 @@ async function buildAll(names, say) {
     const packages = kubernetes.map((name) => `k8s.io/kubernetes/cmd/${name}`);
     await build({ module: 'kubernetes', packages, settings }, say);
   }
-  if (missing.includes('coredns')) {
-    await build({ module: 'coredns', packages: ['github.com/coredns/coredns'], settings: {} }, say);
+  // Charts are rendered for this release unless a cluster or --kube-version says otherwise.
+  const capabilities = 'helm.sh/helm/v3/pkg/chartutil';
+  const settings = {
+    [`${capabilities}.k8sVersionMajor`]: major,
+    [`${capabilities}.k8sVersionMinor`]: minor,
+  };
+  for (const name of missing.filter((one) => Object.hasOwn(otherPrograms, one))) {
+    const isHelm = name === 'helm';
+    const packages = [otherPrograms[name].package];
+    await build({ module: name, packages, settings: isHelm ? settings : {} }, say);
   }
 }
 
@@ -180,9 +195,8 @@ async function build({ module, packages, settings }, say) {
 const buildFlags = ['-trimpath', '-buildvcs=false', '-gcflags=all=-dwarf=false'];
 
 function versionOf(module) {
-  return module === 'coredns'
-    ? requiredVersion('coredns', 'github.com/coredns/coredns')
-    : kubernetesVersion;
+  const other = otherPrograms[module];
+  return other === undefined ? kubernetesVersion : requiredVersion(module, other.module);
 }
 
 /** What builds that were killed have left; ours is the only one that runs. */
