@@ -6,6 +6,7 @@ import { createGate } from './gate.js';
 import type { ProtocolRules } from './rules.js';
 import { openSession, type Session, type SessionContext, type StreamLimits } from './session.js';
 import { createSlices } from './slices.js';
+import type { StreamStanding } from './standing.js';
 import type { Refusal, StreamPort } from './transport.js';
 
 /** What discovery needs. */
@@ -35,6 +36,8 @@ export interface Discovery<I extends StreamIdentity> {
   closeProxy(proxyId: string, reason: Refusal): number;
   /** The admitted streams, by proxy. */
   proxies(): readonly ProxySnapshot<I>[];
+  /** How far one stream has come; undefined: there is none of this id, or it is not admitted yet. */
+  standing(streamId: string): StreamStanding | undefined;
   /** Streams, admitted or not. */
   streamCount(): number;
   start(): void;
@@ -59,7 +62,7 @@ export function createDiscovery<I extends StreamIdentity>(
 ): Discovery<I> {
   const { clock } = options;
   const defer = options.defer ?? ((task: () => void): void => void setImmediate(task));
-  const sessions = new Set<Session<I>>();
+  const sessions = new Map<string, Session<I>>();
   const slices = createSlices<Session<I>>({
     run: (session) => {
       session.pump();
@@ -82,7 +85,7 @@ export function createDiscovery<I extends StreamIdentity>(
   let cancelTick: (() => void) | undefined;
 
   const tick = (): void => {
-    for (const session of sessions) if (session.tick()) slices.add(session);
+    for (const session of sessions.values()) if (session.tick()) slices.add(session);
     cancelTick = clock.after(tickMs, tick);
   };
 
@@ -103,15 +106,15 @@ export function createDiscovery<I extends StreamIdentity>(
       },
       onEnded: () => {
         slices.delete(session);
-        sessions.delete(session);
+        sessions.delete(session.id);
       },
     });
-    sessions.add(session);
+    sessions.set(session.id, session);
   };
 
   const stop = async (spreadMs: number): Promise<void> => {
     isServing = false;
-    const all = [...sessions];
+    const all = [...sessions.values()];
     const refusal: Refusal = { code: 'unavailable', message: 'this replica is stopping' };
     await Promise.all(
       all.map(
@@ -134,14 +137,15 @@ export function createDiscovery<I extends StreamIdentity>(
       isServing = next;
     },
     closeProxy: (proxyId, reason) => {
-      const own = [...sessions].filter((session) => session.proxyId() === proxyId);
+      const own = [...sessions.values()].filter((session) => session.proxyId() === proxyId);
       for (const session of own) session.close(reason);
       return own.length;
     },
     proxies: () =>
-      [...sessions]
+      [...sessions.values()]
         .flatMap((session) => session.view() ?? [])
         .sort((a, b) => (a.proxyId < b.proxyId ? -1 : a.proxyId > b.proxyId ? 1 : 0)),
+    standing: (streamId) => sessions.get(streamId)?.standing(),
     streamCount: () => sessions.size,
     start: () => {
       cancelTick ??= clock.after(tickMs, tick);

@@ -18,6 +18,8 @@ export interface TypeRule {
   readonly isDemand: boolean;
   /** State of the world: a response holds the whole set, so what is absent is deleted. */
   readonly isFullSet: boolean;
+  /** What was accepted under a replaced or removed resource goes on under it for a while. */
+  readonly isDraining: boolean;
   /** Names said to be removed when the first wildcard answer would be empty. */
   readonly emptyAnswer: readonly string[];
 }
@@ -45,6 +47,7 @@ const base = {
   missing: 'removed',
   isDemand: false,
   isFullSet: false,
+  isDraining: false,
   emptyAnswer: [],
 } as const;
 
@@ -79,7 +82,7 @@ export function sidecarRules(options: {
       // Envoy rejects a response that removes a secret it waits for.
       { ...base, typeUrl: typeUrls.secret, phase: 'make', missing: 'wait' },
       { ...base, typeUrl: typeUrls.extensionConfig },
-      { ...base, typeUrl: typeUrls.listener, isFullSet: true },
+      { ...base, typeUrl: typeUrls.listener, isFullSet: true, isDraining: true },
       { ...base, typeUrl: typeUrls.route },
       {
         ...base,

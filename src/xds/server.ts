@@ -142,6 +142,7 @@ export function createXdsServer<I extends StreamIdentity>(
     },
     closeProxy: (proxyId, reason) => discovery.closeProxy(proxyId, reason),
     proxies: () => discovery.proxies(),
+    standing: (streamId) => discovery.standing(streamId),
     streamCount: () => discovery.streamCount(),
     start: async () => {
       const port = await listen(listener, options);

@@ -18,6 +18,7 @@ import type {
 import { createFlow } from './flow.js';
 import type { Gate } from './gate.js';
 import type { ProtocolRules } from './rules.js';
+import type { StreamStanding } from './standing.js';
 import { createStreamState, type StreamState } from './stream-state.js';
 import type { Refusal, StreamPort } from './transport.js';
 
@@ -59,6 +60,8 @@ export interface Session<I> {
   close(refusal: Refusal): void;
   /** Undefined until admitted. */
   view(): ProxySnapshot<I> | undefined;
+  /** Undefined until admitted. */
+  standing(): StreamStanding | undefined;
 }
 
 interface Live {
@@ -319,6 +322,7 @@ export function openSession<I extends StreamIdentity>(
       return live?.state.isWaiting() === true;
     },
     close,
+    standing: () => live?.state.standing(),
     view: () => {
       if (live === undefined || identity === undefined) return undefined;
       return {

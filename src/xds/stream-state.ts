@@ -12,6 +12,7 @@ import { merge, oldestGeneration, promote, type Todo } from './pending.js';
 import type { XdsResource } from './resource.js';
 import { freeRule, type ProtocolRules, type TypeRule } from './rules.js';
 import { spellSotw } from './sotw.js';
+import { standingOf, type StreamStanding } from './standing.js';
 import { inspect, type StreamSnapshot } from './stream-snapshot.js';
 import { applyDeltaRequest, applySotwRequest, type SubscriptionChange } from './subscription.js';
 import {
@@ -19,7 +20,9 @@ import {
   covers,
   createTypeState,
   giveUp,
+  isReplacing,
   letGo,
+  noteReplaced,
   reject,
   type Accepted,
   type Rejection,
@@ -60,6 +63,7 @@ export interface StreamState {
   /** Ends all watching and takes back all demand. */
   end(): void;
   snapshot(): StreamSnapshot;
+  standing(): StreamStanding;
 }
 
 /**
@@ -183,6 +187,7 @@ export function createStreamState(options: {
     if (flight?.nonce !== nonce) return;
     if (isLate) type.lost = undefined;
     else type.inFlight = undefined;
+    if (isReplacing(type, flight)) noteReplaced(type, flight, options.now());
     if (refusal === undefined) {
       type.acked.atMs = options.now();
       // What was sent after a late one may be newer than what it brought.
@@ -343,6 +348,7 @@ export function createStreamState(options: {
       waves.setTypes([], []);
     },
     snapshot: () => inspect(types.values(), view.generation(), options.now()),
+    standing: () => standingOf({ types, rules, isDelta, view }),
   };
 }
 

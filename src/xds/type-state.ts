@@ -69,6 +69,16 @@ export interface TypeState {
   };
   /** `atMs`: when the last ACK came. */
   readonly acked: { count: number; nacks: number; generation: number; atMs?: number };
+  /** What the client had accepted was replaced; the last few times, where that drains. */
+  replaced: readonly Replacement[];
+}
+
+/** Something that the client held gave way to another form, or to nothing. */
+export interface Replacement {
+  /** The oldest generation that it brought to the client. */
+  readonly generation: number;
+  /** When the client said so, in milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 /** A type that nobody has asked for yet. */
@@ -85,7 +95,27 @@ export function createTypeState(rule: TypeRule): TypeState {
     owesAnswer: false,
     sent: { responses: 0, bodies: 0, bytes: 0, generation: 0 },
     acked: { count: 0, nacks: 0, generation: 0 },
+    replaced: [],
   };
+}
+
+/** How many replacements are remembered. */
+const maxReplaced = 16;
+
+/** To be called before an answer to `flight` is taken in: whether the client lets go of what it has. */
+export function isReplacing({ rule, held }: TypeState, flight: Flight): boolean {
+  if (!rule.isDraining) return false;
+  for (const [name, { item }] of flight.items) {
+    const version = held.get(name)?.version;
+    if (version === undefined) continue;
+    if (item.kind !== 'set' || item.resource.version !== version) return true;
+  }
+  return false;
+}
+
+/** Remembers that `flight` has replaced something. */
+export function noteReplaced(type: TypeState, { oldest }: Flight, atMs: number): void {
+  type.replaced = [...type.replaced, { generation: oldest, atMs }].slice(-maxReplaced);
 }
 
 /** True while the client subscribes to `name`, by name or by wildcard. */
