@@ -123,6 +123,13 @@ class Engine implements Graph {
     return this.#own(collection).rows.get(key);
   }
 
+  find<V>(lookup: Lookup<V>, indexKey: string): readonly V[] {
+    this.#refuseInside('find');
+    const index = indexOf(lookup);
+    if (index.place.graph !== this) throw new Error(`${lookup.name} belongs to another graph`);
+    return index.rowsUnder(indexKey);
+  }
+
   rows<V>(collection: Collection<V>): ReadonlyMap<string, V> {
     this.#refuseInside('rows');
     return this.#own(collection).sorted();

@@ -103,6 +103,8 @@ export interface Graph {
   turn(changes: Changes): TurnResult;
   /** The row at `key` after the last turn; for reading from outside a turn only. */
   get<V>(collection: Collection<V>, key: string): V | undefined;
+  /** The rows under `indexKey` after the last turn, ordered by row key; for reading from outside a turn only. */
+  find<V>(lookup: Lookup<V>, indexKey: string): readonly V[];
   /** All rows after the last turn, ordered by key; for reading from outside a turn only. */
   rows<V>(collection: Collection<V>): ReadonlyMap<string, V>;
   /** Counts what the graph holds; walks over everything, for tests and debugging. */

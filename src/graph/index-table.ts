@@ -61,6 +61,16 @@ export class IndexTable<V> implements Step {
   /** What stands for the rows under `indexKey`, and the rows. */
   find(indexKey: string): { readonly topic: Topic; readonly rows: readonly V[] } {
     const bucket = this.#bucket(indexKey);
+    return { topic: bucket.topic, rows: this.#rowsOf(bucket) };
+  }
+
+  /** The rows under `indexKey`, for who does not depend on them. */
+  rowsUnder(indexKey: string): readonly V[] {
+    const bucket = this.#buckets.get(indexKey);
+    return bucket === undefined ? [] : this.#rowsOf(bucket);
+  }
+
+  #rowsOf(bucket: Bucket<V>): readonly V[] {
     if (bucket.rows === undefined) {
       const rows: V[] = [];
       for (const key of [...bucket.members].sort(compareKeys)) {
@@ -70,7 +80,7 @@ export class IndexTable<V> implements Step {
       this.#options.freeze?.(rows);
       bucket.rows = rows;
     }
-    return { topic: bucket.topic, rows: bucket.rows };
+    return bucket.rows;
   }
 
   measure(): StepSize {

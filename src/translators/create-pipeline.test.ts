@@ -77,10 +77,17 @@ test('a policy reaches its workloads as servers, callers of its routes, and what
     routes: [],
   });
   const pipeline = compile(...world, routed, strict, locked, consumer);
-  expect(pipeline.reach(strict.key)).toEqual([cart.key]);
-  expect(pipeline.reach(locked.key)).toEqual([client.key]);
-  expect(pipeline.reach(consumer.key)).toEqual([client.key]);
-  expect(pipeline.reach(routed.key)).toEqual([cart.key]);
+  expect(pipeline.reached(strict.key)).toEqual([cart.key]);
+  expect(pipeline.reached(locked.key)).toEqual([client.key]);
+  expect(pipeline.reached(consumer.key)).toEqual([client.key]);
+  expect(pipeline.reached(routed.key)).toEqual([cart.key]);
+  expect(pipeline.reach(strict.key).servers).toEqual([cart.key]);
+  // By namespace, so that what a route policy reaches is not as large as the mesh.
+  expect(pipeline.reach(routed.key)).toEqual({
+    servers: [],
+    callers: { isAllBut: true, namespaces: ['web'] },
+  });
+  expect(pipeline.reach(consumer.key).callers).toEqual({ isAllBut: false, namespaces: ['web'] });
 });
 
 test('a workload that comes or goes is handed out', () => {

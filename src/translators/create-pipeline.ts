@@ -13,7 +13,7 @@ import type {
   PipelineSettings,
   WorkloadChange,
 } from './pipeline-contract.js';
-import { policyReach } from './policy-reach.js';
+import { policyReach, reachedPods } from './policy-reach.js';
 
 /** Creates an empty mesh. */
 export function createPipeline(settings: PipelineSettings): Pipeline {
@@ -40,6 +40,7 @@ export function createPipeline(settings: PipelineSettings): Pipeline {
     diagnostics: () => allDiagnostics(mesh),
     workloads: () => mesh.graph.rows(mesh.tables.sidecars),
     reach: (policy) => policyReach(mesh, policy, settings.rootNamespace),
+    reached: (policy) => reachedPods(mesh, policyReach(mesh, policy, settings.rootNamespace)),
     resources: (pod) => resourcesOf(mesh, pod),
     virtualHosts: (pod) => virtualHostsOf(mesh, pod),
     inbound: (pod) => inboundOf(mesh, pod),

@@ -8,6 +8,7 @@ export type {
   PipelineSettings,
   WorkloadChange,
 } from './pipeline-contract.js';
+export { hasNamespace, type NamespaceSet, type PolicyReach } from './policy-reach.js';
 export type { ScopedResource, SharedResource } from './scoped-resource.js';
 export type { PolicyForm } from './to-ir/attach.js';
 export type { Sidecar } from './to-ir/workload.js';

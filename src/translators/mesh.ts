@@ -1,5 +1,5 @@
 /** The collections of the mesh that are written or read from outside, as handles. */
-import type { Collection, Graph, Source } from '../graph/index.js';
+import type { Collection, Graph, Lookup, Source } from '../graph/index.js';
 import type { ClusterIr, EndpointsIr, OutboundListenerIr } from '../ir/index.js';
 import type { Diagnostic, EndpointSlice, Namespace, Node, Pod, Service } from '../model/index.js';
 import type { PipelineSettings } from './pipeline-contract.js';
@@ -40,7 +40,11 @@ export interface Mesh {
   readonly sources: PipelineSources;
   readonly tables: ProtocolTables;
   readonly servers: Collection<InboundDecision>;
+  /** By PolicyKey: the workloads that it reaches. */
+  readonly serversByPolicy: Lookup<InboundDecision>;
   readonly hosts: Collection<CalledHost>;
+  /** By PolicyKey. */
+  readonly hostsByPolicy: Lookup<CalledHost>;
   readonly virtualHosts: Collection<VirtualHostDecision>;
   /** For the mesh, and by namespace for those with an egress policy. */
   readonly outbound: readonly [

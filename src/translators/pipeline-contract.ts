@@ -13,6 +13,7 @@ import type {
   Service,
   TrafficPolicy,
 } from '../model/index.js';
+import type { PolicyReach } from './policy-reach.js';
 import type { ScopedResource } from './scoped-resource.js';
 import type { MeshView } from './simulate/mesh-view.js';
 import type { Sidecar } from './to-ir/workload.js';
@@ -87,8 +88,10 @@ export interface Pipeline {
   diagnostics(): ReadonlyMap<string, readonly Diagnostic[]>;
   /** Every pod with a sidecar. */
   workloads(): ReadonlyMap<string, Sidecar>;
-  /** The sidecars that a policy reaches, as servers or as callers; sorted. */
-  reach(policy: PolicyKey): readonly PodKey[];
+  /** Whom a policy reaches, as servers or as callers. */
+  reach(policy: PolicyKey): PolicyReach;
+  /** The sidecars of its reach, sorted; walks over all sidecars. */
+  reached(policy: PolicyKey): readonly PodKey[];
   /** What a sidecar's scopes hold, the nearest of each name; demanded resources included. */
   resources(pod: PodKey): readonly ScopedResource[];
   /** The virtual hosts that a sidecar sees, by address. */

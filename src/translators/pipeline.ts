@@ -44,9 +44,11 @@ export function defineMesh(settings: PipelineSettings): Mesh {
   const servers = graph.derive('inbound-decisions', tables.sidecars, (row, _key, read) =>
     toInbound(row, read, tables, settings),
   );
+  const serversByPolicy = graph.lookup('servers-by-policy', servers, ({ policies }) => policies);
   const hosts = graph.expand('called-hosts', sources.services, (row, _key, read) =>
     toCalledHosts(row, read, tables),
   );
+  const hostsByPolicy = graph.lookup('hosts-by-policy', hosts, ({ policy }) => [policy.key]);
   const variants = graph.expand('host-variants', hosts, (row, _key, read) =>
     toHostVariants(row, read, tables, settings),
   );
@@ -67,7 +69,9 @@ export function defineMesh(settings: PipelineSettings): Mesh {
     sources,
     tables,
     servers,
+    serversByPolicy,
     hosts,
+    hostsByPolicy,
     virtualHosts,
     outbound,
     ...own,

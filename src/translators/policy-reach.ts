@@ -3,45 +3,87 @@ import type { PodKey, PolicyKey, TrafficPolicy } from '../model/index.js';
 import type { Mesh } from './mesh.js';
 import { isPermitted, namespaceRank } from './to-ir/attach.js';
 import type { CalledHost } from './to-ir/called-host.js';
-import type { Sidecar } from './to-ir/workload.js';
 
-/** The pods, sorted; walks over all sidecars. Empty for a policy that does not exist. */
-export function policyReach(
-  mesh: Mesh,
-  policy: PolicyKey,
-  rootNamespace: string,
-): readonly PodKey[] {
-  const { graph, sources, tables } = mesh;
+/** Whom a policy reaches, told by namespace where that is enough, so that it stays small. */
+export interface PolicyReach {
+  /** Pods for which it speaks as servers; sorted. */
+  readonly servers: readonly PodKey[];
+  readonly callers: NamespaceSet;
+}
+
+/** Some namespaces, or all but some; sorted. */
+export interface NamespaceSet {
+  readonly isAllBut: boolean;
+  readonly namespaces: readonly string[];
+}
+
+/** Whether the set has `namespace`. */
+export function hasNamespace(set: NamespaceSet, namespace: string): boolean {
+  return set.namespaces.includes(namespace) !== set.isAllBut;
+}
+
+/** Whom the policy reaches; nobody, when it does not exist. Costs what it reaches as a server. */
+export function policyReach(mesh: Mesh, policy: PolicyKey, rootNamespace: string): PolicyReach {
+  const { graph, sources } = mesh;
   const form = graph.get(sources.policies, policy);
-  if (form === undefined) return [];
-  const hosts = [...graph.rows(mesh.hosts).values()].filter((host) => host.policy.key === policy);
-  const reached: PodKey[] = [];
-  for (const sidecar of graph.rows(tables.sidecars).values()) {
-    const isServer = graph.get(mesh.servers, sidecar.pod)?.policies.includes(policy) === true;
-    const isCaller = hosts.some((host) => isCallerOf(host, sidecar));
-    const isGoverned =
-      form.kind === 'TrafficPolicy' && isUnderEgress(mesh, form, sidecar, rootNamespace);
-    if (isServer || isCaller || isGoverned) reached.push(sidecar.pod);
+  if (form === undefined) return { servers: [], callers: namespaceSet(false, []) };
+  const hosts = graph.find(mesh.hostsByPolicy, policy);
+  const governed =
+    form.kind === 'TrafficPolicy' ? governedBy(mesh, form, rootNamespace) : namespaceSet(false, []);
+  return {
+    servers: graph
+      .find(mesh.serversByPolicy, policy)
+      .flatMap(({ ir }) => graph.get(mesh.tables.sidecars, ir.pod)?.pod ?? []),
+    callers: hosts.map(callersOf).reduce(union, governed),
+  };
+}
+
+/** The pods of a reach, sorted; walks over all sidecars. */
+export function reachedPods(mesh: Mesh, { servers, callers }: PolicyReach): readonly PodKey[] {
+  const reached = new Set<PodKey>(servers);
+  for (const { pod, namespace } of mesh.graph.rows(mesh.tables.sidecars).values()) {
+    if (hasNamespace(callers, namespace)) reached.add(pod);
   }
-  return reached;
+  return [...reached].sort();
 }
 
-function isCallerOf(host: CalledHost, { namespace }: Sidecar): boolean {
+function callersOf(host: CalledHost): NamespaceSet {
   return host.consumer === undefined
-    ? !host.others.includes(namespace)
-    : host.consumer === namespace;
+    ? namespaceSet(true, host.others)
+    : namespaceSet(false, [host.consumer]);
 }
 
-function isUnderEgress(
+function namespaceSet(isAllBut: boolean, namespaces: readonly string[]): NamespaceSet {
+  return { isAllBut, namespaces: [...new Set(namespaces)].sort() };
+}
+
+function union(a: NamespaceSet, b: NamespaceSet): NamespaceSet {
+  if (!a.isAllBut && !b.isAllBut) return namespaceSet(false, [...a.namespaces, ...b.namespaces]);
+  const [wide, other] = a.isAllBut ? [a, b] : [b, a];
+  return namespaceSet(
+    true,
+    wide.namespaces.filter((namespace) => !hasNamespace(other, namespace)),
+  );
+}
+
+/** Namespaces whose egress it decides. */
+function governedBy(
   { graph, sources }: Mesh,
   form: TrafficPolicy,
-  { namespace }: Sidecar,
   rootNamespace: string,
-): boolean {
-  if (form.egressMode === undefined || form.mode !== 'Enforce') return false;
+): NamespaceSet {
+  if (form.egressMode === undefined || form.mode !== 'Enforce') return namespaceSet(false, []);
   const targets = form.targets.filter((target) =>
     isPermitted(target, form.namespace, rootNamespace),
   );
-  const row = graph.get(sources.namespaces, namespace);
-  return namespaceRank({ ...form, targets }, namespace, row) !== undefined;
+  if (targets.some(({ kind }) => kind === 'Mesh')) return namespaceSet(true, []);
+  const selected = targets.some(
+    (target) => target.kind === 'Namespace' && target.selector !== undefined,
+  )
+    ? [...graph.rows(sources.namespaces).values()]
+        .filter((row) => namespaceRank({ ...form, targets }, row.name, row) !== undefined)
+        .map(({ name }) => name)
+    : [];
+  const isOwn = namespaceRank({ ...form, targets }, form.namespace, undefined) !== undefined;
+  return namespaceSet(false, isOwn ? [form.namespace, ...selected] : selected);
 }
