@@ -15,10 +15,12 @@ import {
   type ResourceCache,
   type ServerCertificate,
   type StreamRef,
+  type StreamStanding,
 } from '../xds/index.js';
 import type { DemandLedger } from './demand.js';
 import { authenticate, type Refusal } from './identity.js';
 import { parseListen } from './listen-address.js';
+import type { Newsroom } from './news.js';
 import type { PolicyGate } from './policy-gate.js';
 import type { Rejections } from './rejections.js';
 import type { Streams } from './streams.js';
@@ -33,6 +35,7 @@ export interface AdsParts {
   readonly demand: DemandLedger;
   readonly gate: PolicyGate;
   readonly rejections: Rejections;
+  readonly news: Newsroom;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -47,6 +50,8 @@ export interface Ads {
   stop(): Promise<void>;
   closeProxy(pod: string, reason: string): void;
   proxies(): readonly ConnectedProxy[];
+  /** How far a stream has come; undefined: there is none of this id. */
+  standing(streamId: string): StreamStanding | undefined;
   /** When the certificate ends that it serves with, in milliseconds since the epoch; undefined before the start. */
   serverNotAfterMs(): number | undefined;
 }
@@ -96,14 +101,15 @@ function namespaceOfStream(stream: StreamRef): string {
 }
 
 function createEvents(parts: AdsParts): DiscoveryEvents {
-  const { demand, gate, logger, metrics } = parts;
+  const { demand, gate, logger, metrics, news } = parts;
   return {
     onDemand(stream, { name, isWanted }): void {
       if (isWanted) demand.want(stream.streamId, namespaceOfStream(stream), name);
       else demand.release(stream.streamId, name);
     },
-    onAck(_stream, { resources }): void {
+    onAck(stream, { resources }): void {
       gate.accepted(resources);
+      news.tellStream({ kind: 'accepted', stream });
     },
     onNack(stream, { typeUrl, resources, isCertain, message }): void {
       metrics.nacks.inc({ type: shortTypeName(typeUrl) });
@@ -119,9 +125,11 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
       for (const resource of resources) {
         parts.rejections.note(stream.proxyId, { resource, message });
       }
+      news.tellStream({ kind: 'refused', stream });
     },
     onOpen(stream): void {
       logger.info('a sidecar is connected', { proxy: stream.proxyId, stream: stream.streamId });
+      news.tellStream({ kind: 'opened', stream });
     },
     onClose(stream, reason): void {
       logger.info('a sidecar is gone', {
@@ -129,6 +137,7 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
         stream: stream.streamId,
         reason,
       });
+      news.tellStream({ kind: 'closed', stream });
     },
     // The door has logged and counted what it refused.
     onRefused: () => undefined,
@@ -175,6 +184,7 @@ export function createAds(parts: AdsParts): Ads {
       server?.closeProxy(pod, { code: 'failed-precondition', message: reason });
     },
     proxies: () => server?.proxies() ?? [],
+    standing: (streamId) => server?.standing(streamId),
     serverNotAfterMs: () => notAfterMs,
   };
 }

@@ -6,7 +6,7 @@ import { openDirectoryPlatform } from './directory/platform.js';
 import { openKubernetesPlatform } from './kubernetes/platform.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { parseListen } from './listen-address.js';
-import { openMesh, type Mesh } from './mesh.js';
+import { coreOf, openMesh, type Mesh } from './mesh.js';
 import type { Platform } from './platform.js';
 import { createReadiness, type Readiness } from './readiness.js';
 import { stateView } from './state-view.js';
@@ -95,13 +95,7 @@ async function run(
 ): Promise<string> {
   const { mesh, platform, readiness } = running;
   const { ads, authority, loop } = mesh;
-  const companions = platform.openCompanions({
-    ...{ authority, pipeline: mesh.pipeline, policies: mesh.policies, metrics: mesh.metrics },
-    logger: mesh.logger,
-    proxies: () => ads.proxies(),
-    diagnostics: () => mesh.diagnostics(),
-    generation: () => loop.generation(),
-  });
+  const companions = platform.openCompanions(coreOf(mesh));
   const source = platform.openSource((batch) => {
     companions.onBatch(batch);
     mesh.take(batch);

@@ -50,6 +50,10 @@ export interface EffectivePolicies {
   learn(verdict: PolicyVerdict): Form | undefined;
   /** The form in force; undefined: there is no such policy. */
   inForce(key: PolicyKey): Form | undefined;
+  /** The source's newest word on a policy, in force or not. */
+  newest(key: PolicyKey): Form | undefined;
+  /** In which words the newest form was refused; undefined: it was not. */
+  refusalOf(key: PolicyKey): string | undefined;
   /** Whether the newest form of a policy is this one, and was refused. */
   isRejected(key: PolicyKey, hash: string): boolean;
   diagnostics(): readonly Diagnostic[];
@@ -147,6 +151,11 @@ export function createEffectivePolicies(
       return after?.kind === before?.kind && after?.hash === before?.hash ? undefined : after;
     },
     inForce: effective,
+    newest: (key) => current.get(key),
+    refusalOf(key): string | undefined {
+      const form = current.get(key);
+      return form === undefined ? undefined : verdictOf(key).rejected[form.hash];
+    },
     isRejected: (key, hash) =>
       current.get(key)?.hash === hash && verdictOf(key).rejected[hash] !== undefined,
     diagnostics(): readonly Diagnostic[] {

@@ -13,7 +13,8 @@ import { createEffectivePolicies, type EffectivePolicies } from './effective-pol
 import { feed } from './feed.js';
 import { allDiagnostics, logNew } from './findings.js';
 import { createIncarnations } from './incarnations.js';
-import type { Platform } from './platform.js';
+import { createNewsroom, type News } from './news.js';
+import type { Core, Platform } from './platform.js';
 import { createPolicyGate, type PolicyGate } from './policy-gate.js';
 import { createRejections, type Rejections } from './rejections.js';
 import { trustBundle } from './secrets.js';
@@ -36,6 +37,7 @@ export interface Mesh {
   readonly streams: Streams;
   readonly ads: Ads;
   readonly loop: TurnLoop;
+  readonly news: News;
   /** What a source has to say. */
   take(batch: SourceBatch): void;
   diagnostics(): readonly Diagnostic[];
@@ -82,6 +84,7 @@ export async function openMesh(
   const pods = new Map<string, Pod>();
   let sourceDiagnostics: readonly Diagnostic[] = [];
   const incarnations = createIncarnations();
+  const news = createNewsroom();
   const pipeline = createMeshPipeline(options);
   const cache = createResourceCache();
   const policies = createEffectivePolicies(await platform.verdicts.load(), platform.verdicts);
@@ -117,6 +120,9 @@ export async function openMesh(
         ads.closeProxy(pod, 'its pod is gone from the mesh, or another one has its name');
       }
     },
+    onTurn: (turn) => {
+      news.tellTurn(turn);
+    },
   });
   const demand = createDemandLedger({
     clock: systemClock,
@@ -136,7 +142,8 @@ export async function openMesh(
   });
   const { verifier } = platform;
   const ads = createAds({
-    ...{ options, authority, verifier, cache, streams, demand, gate, rejections, logger, metrics },
+    ...{ options, authority, verifier, cache, streams, demand, gate, rejections, news, logger },
+    metrics,
   });
   cache.apply(0, [trustBundle(authority.bundle())]);
   platform.verdicts.follow((verdict) => {
@@ -155,6 +162,7 @@ export async function openMesh(
       streams,
       ads,
       loop,
+      news,
     },
     take(batch): void {
       logNew(batch.diagnostics, sourceDiagnostics, logger);
@@ -162,5 +170,19 @@ export async function openMesh(
       feed(batch, { loop, gate, pods });
     },
     diagnostics,
+  };
+}
+
+/** What of the mesh its companions see. */
+export function coreOf(mesh: Mesh): Core {
+  const { ads, loop, authority, pipeline, policies, metrics, logger, news } = mesh;
+  return {
+    ...{ authority, pipeline, policies, metrics, logger, news },
+    proxies: () => ads.proxies(),
+    standing: (streamId) => ads.standing(streamId),
+    rejections: (pod) => mesh.rejections.of(pod),
+    diagnostics: () => mesh.diagnostics(),
+    generation: () => loop.generation(),
+    isTurned: () => loop.isIdle(),
   };
 }

@@ -6,8 +6,11 @@ import type { Diagnostic } from '../model/index.js';
 import type { SourceBatch } from '../sources/index.js';
 import type { Metrics } from '../telemetry/index.js';
 import type { Pipeline } from '../translators/index.js';
+import type { StreamStanding } from '../xds/index.js';
 import type { ConnectedProxy } from './ads.js';
 import type { EffectivePolicies, PolicyVerdict, VerdictStore } from './effective-policies.js';
+import type { News } from './news.js';
+import type { Rejection } from './rejections.js';
 
 /** Where the objects come from. */
 export interface PlatformSource {
@@ -23,9 +26,16 @@ export interface Core {
   readonly policies: EffectivePolicies;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  readonly news: News;
   readonly proxies: () => readonly ConnectedProxy[];
+  /** How far a stream has come; undefined: there is none of this id. */
+  readonly standing: (streamId: string) => StreamStanding | undefined;
+  /** What a sidecar has refused and still matters. */
+  readonly rejections: (pod: string) => readonly Rejection[];
   readonly diagnostics: () => readonly Diagnostic[];
   readonly generation: () => number;
+  /** Whether the pipeline knows all that the source has handed out. */
+  readonly isTurned: () => boolean;
 }
 
 /** What runs beside the serving of sidecars, on this platform only. */

@@ -11,6 +11,7 @@ import type {
 } from '../translators/index.js';
 import type { ResourceChange } from '../xds/index.js';
 import type { DemandChange } from './demand.js';
+import type { TurnNews } from './news.js';
 
 type Collection = keyof PipelineChanges;
 
@@ -23,6 +24,8 @@ export interface TurnLoop {
   demand(change: DemandChange): void;
   /** Turns now whatever waits. */
   flush(): void;
+  /** Whether no change waits for its turn. */
+  isIdle(): boolean;
   generation(): number;
 }
 
@@ -39,6 +42,8 @@ export interface TurnLoopOptions {
   /** Takes the resources of one generation. */
   readonly publish: (generation: number, changes: readonly ResourceChange[]) => void;
   readonly onWorkloads: (changes: readonly WorkloadChange[]) => void;
+  /** The last word of each turn. */
+  readonly onTurn: (turn: TurnNews) => void;
 }
 
 type Pending = { -readonly [C in Collection]: Map<string, RowOf<C> | undefined> };
@@ -59,6 +64,8 @@ function emptyPending(): Pending {
 /** Creates the loop; nothing turns before the first `put`. */
 export function createTurnLoop(options: TurnLoopOptions): TurnLoop {
   let pending = emptyPending();
+  /** Whose form waits. */
+  const policies = new Set<PolicyKey>();
   let isScheduled = false;
   let generation = 0;
   /** How many namespaces want a name: the mesh-wide row stays while any does. */
@@ -81,7 +88,9 @@ export function createTurnLoop(options: TurnLoopOptions): TurnLoop {
 
   const turn = (): void => {
     const changes = pending;
+    const set = [...policies];
     pending = emptyPending();
+    policies.clear();
     isScheduled = false;
     const startedAt = performance.now();
     const result = options.pipeline.apply(changes);
@@ -89,6 +98,8 @@ export function createTurnLoop(options: TurnLoopOptions): TurnLoop {
     options.publish(result.generation, result.resources);
     if (result.workloads.length > 0) options.onWorkloads(result.workloads);
     report(result, (performance.now() - startedAt) / 1000);
+    const { resources, diagnostics } = result;
+    options.onTurn({ generation, policies: set, resources, diagnostics });
   };
 
   // No debounce: a change waits for nothing but the events that are already there.
@@ -113,6 +124,7 @@ export function createTurnLoop(options: TurnLoopOptions): TurnLoop {
   return {
     put,
     putPolicy(key, form): void {
+      policies.add(key);
       put('policies', key, form);
     },
     demand(change): void {
@@ -126,6 +138,7 @@ export function createTurnLoop(options: TurnLoopOptions): TurnLoop {
     flush(): void {
       if (isScheduled) turn();
     },
+    isIdle: () => !isScheduled,
     generation: () => generation,
   };
 }

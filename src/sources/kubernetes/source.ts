@@ -25,10 +25,15 @@ export interface KubernetesSourceOptions {
   /** The first batch is everything there is; each later one is what changed. */
   readonly onChange: (batch: SourceBatch) => void;
   /**
-   * Each TrafficPolicy as the API server has it, without managedFields, whenever it changes at all;
-   * undefined: it is gone. Called before the batch that follows from it, if one does.
+   * Each TrafficPolicy as the API server has it, without managedFields, whenever it changes at all,
+   * and what it was read as; both undefined: it is gone. Called before the batch that follows from
+   * it, if one does.
    */
-  readonly onPolicyObject?: (key: string, object: unknown) => void;
+  readonly onPolicyObject?: (
+    key: string,
+    object: unknown,
+    parsed: ParsedObject | undefined,
+  ) => void;
   /** Numbers in [0, 1), for the spread of retries. */
   readonly random?: () => number;
 }
@@ -104,8 +109,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     const read = (object: unknown): ParsedObject => parseObject(object, { rootNamespace });
     if (collection !== 'policies') return read;
     return (object) => {
-      options.onPolicyObject?.(readMeta(object).key, withoutManagedFields(object));
-      return read(object);
+      const parsed = read(object);
+      options.onPolicyObject?.(readMeta(object).key, withoutManagedFields(object), parsed);
+      return parsed;
     };
   };
   const reflect = (collection: CollectionName): Reflector =>
@@ -115,7 +121,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
         for (const { key, value } of changes) {
           table.set(collection, key, value);
           if (collection === 'policies' && value === undefined) {
-            options.onPolicyObject?.(key, undefined);
+            options.onPolicyObject?.(key, undefined, undefined);
           }
         }
         schedule();
