@@ -24,6 +24,15 @@ export interface OperationIr {
   readonly paths: readonly string[];
 }
 
+/** One entry of `when`: what a request carries. */
+export interface ConditionIr {
+  readonly kind: 'header';
+  /** Lower case. */
+  readonly name: string;
+  /** Alternatives; `*` stands at the end only. */
+  readonly values: readonly string[];
+}
+
 /** One rule on one port. */
 export interface AuthorizationRuleIr {
   /** `namespace/policy/rule`: appears in access logs. */
@@ -32,6 +41,8 @@ export interface AuthorizationRuleIr {
   readonly from: readonly CallerIr[];
   /** Alternatives; empty: everything. Never HTTP conditions on a TCP port. */
   readonly to: readonly OperationIr[];
+  /** All hold. Never anything on a TCP port. */
+  readonly when: readonly ConditionIr[];
   /** For a deny rule that names an identity: callers without one are refused too. */
   readonly alsoWithoutIdentity: boolean;
   readonly origins: readonly Origin[];

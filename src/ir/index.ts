@@ -25,6 +25,7 @@ export type {
   AuthorizationRuleIr,
   CallerIr,
   CallerTermIr,
+  ConditionIr,
   InboundIr,
   InboundPortIr,
   OperationIr,

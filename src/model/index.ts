@@ -44,6 +44,7 @@ export type {
   RetrySetting,
   RouteMatch,
   RouteRule,
+  RuleCondition,
   ServiceRef,
   TextMatch,
   TrafficPolicy,

@@ -149,6 +149,15 @@ export interface OperationRule {
   readonly paths: readonly string[];
 }
 
+/** One entry of `when`. */
+export interface RuleCondition {
+  readonly kind: 'header';
+  /** Lower case. */
+  readonly name: string;
+  /** Alternatives; `*` may stand at the end only. */
+  readonly values: readonly string[];
+}
+
 /** One entry of `allow` or `deny`. */
 export interface AuthorizationRule {
   /** Unique in its list; `allow-<index>` or `deny-<index>` where the user gave none. */
@@ -157,6 +166,8 @@ export interface AuthorizationRule {
   readonly from: readonly CallerRule[];
   /** Alternatives; empty: everything. */
   readonly to: readonly OperationRule[];
+  /** All hold; empty: nothing more is asked. */
+  readonly when: readonly RuleCondition[];
 }
 
 /** `inbound.authorization`. */

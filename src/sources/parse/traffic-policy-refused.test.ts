@@ -413,8 +413,8 @@ describe('what this version cannot carry out', () => {
       'spec.outbound.egress.allow',
     ],
     [
-      allow({ when: [{ claim: 'groups', issuer: 'https://sso.local', values: ['staff'] }] }),
-      'spec.inbound.authorization.allow[0].when',
+      allow({ when: [{ claim: 'groups', values: ['staff'] }] }),
+      'spec.inbound.authorization.allow[0].when[0].claim',
     ],
     [
       inbound({

@@ -233,13 +233,21 @@ describe('inbound', () => {
             { ports: [8080], methods: ['GET'], paths: ['/api/*'] },
             { ports: [9], methods: [], paths: [] },
           ],
+          when: [],
         },
       ],
       allow: [
-        { name: 'a', from: [], to: [] },
-        { name: 'allow-1', from: [], to: [] },
+        { name: 'a', from: [], to: [], when: [] },
+        { name: 'allow-1', from: [], to: [], when: [] },
       ],
     });
+  });
+
+  test('conditions on headers are read, their names in lower case', () => {
+    const when = [{ header: 'X-Env', values: ['prod', 'stage-*'] }];
+    expect(
+      read({ targetRefs, inbound: { authorization: { deny: [{ when }] } } }).authorization?.deny,
+    ).toMatchObject([{ when: [{ kind: 'header', name: 'x-env', values: ['prod', 'stage-*'] }] }]);
   });
 
   test('an empty allow list is kept apart from none', () => {

@@ -169,7 +169,7 @@ function judgeEndpoint(
       ip: caller.ips[0] ?? '0.0.0.0',
       usesMtls,
     },
-    { method: call.method, path: call.path, isHttp: wire === 'http' },
+    { method: call.method, path: call.path, headers: call.headers, isHttp: wire === 'http' },
   );
   const verdict: Step = {
     at: 'verdict',

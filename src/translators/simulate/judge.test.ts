@@ -30,7 +30,15 @@ function from(...terms: readonly CallerTermIr[]): CallerIr {
 
 function rule(name: string, parts: Partial<AuthorizationRuleIr> = {}): AuthorizationRuleIr {
   const object = `TrafficPolicy ${name}`;
-  return { name, from: [], to: [], alsoWithoutIdentity: false, origins: [{ object }], ...parts };
+  return {
+    name,
+    from: [],
+    to: [],
+    when: [],
+    alsoWithoutIdentity: false,
+    origins: [{ object }],
+    ...parts,
+  };
 }
 
 function rules(parts: Partial<AuthorizationIr> = {}): AuthorizationIr {
@@ -56,7 +64,7 @@ function port(http: AuthorizationIr, parts: Partial<InboundPortIr> = {}): Inboun
 
 const overMtls: CallerView = { spiffeId: web, ip: '10.1.2.3', usesMtls: true };
 const plaintext: CallerView = { ip: '10.1.2.3', usesMtls: false };
-const get: OperationView = { method: 'GET', path: '/api/items?x=1', isHttp: true };
+const get: OperationView = { method: 'GET', path: '/api/items?x=1', headers: {}, isHttp: true };
 
 function verdictOf(authorization: AuthorizationIr, caller = overMtls, request = get): string {
   const { verdict, by } = judge(port(authorization), caller, request);
@@ -241,6 +249,14 @@ describe('laws', () => {
       }),
       { maxLength: 2 },
     ),
+    when: fc.array(
+      fc.record({
+        kind: fc.constant('header' as const),
+        name: fc.constant('x-env'),
+        values: fc.subarray(['prod', 'pro*', '*'], { minLength: 1 }),
+      }),
+      { maxLength: 1 },
+    ),
     alsoWithoutIdentity: fc.boolean(),
     origins: fc.constant([]),
   });
@@ -268,6 +284,7 @@ describe('laws', () => {
   const anyRequest: fc.Arbitrary<OperationView> = fc.record({
     method: fc.constantFrom('GET', 'POST', 'PUT'),
     path: fc.constantFrom('/api/x', '/admin', '/', '/a/../admin', '/a%2fb'),
+    headers: fc.constantFrom({}, { 'x-env': 'prod' }, { 'x-env': 'test, prod' }),
     isHttp: fc.boolean(),
   });
 

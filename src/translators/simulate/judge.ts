@@ -10,6 +10,7 @@ import type {
 } from '../../ir/index.js';
 import type { SpiffeId } from '../../model/index.js';
 import { isInCidr } from '../to-ir/address.js';
+import { meetsCondition, type CarriedView } from './conditions.js';
 import { normalizePath } from './request-path.js';
 
 /** Who calls, as the sidecar of the called pod sees it. */
@@ -22,7 +23,7 @@ export interface CallerView {
 }
 
 /** What is called. */
-export interface OperationView {
+export interface OperationView extends CarriedView {
   readonly method: string;
   /** A query, if there is one, is not looked at. */
   readonly path: string;
@@ -55,7 +56,7 @@ export function judge(port: InboundPortIr, caller: CallerView, request?: Operati
     const step = `path ${request.path} is refused with 400 before any rule`;
     return { verdict: 'refused', by: '', origins: [], steps: [...steps, step] };
   }
-  return decide(port.http, tls.caller, { method: request.method, path }, steps);
+  return decide(port.http, tls.caller, { ...request, path }, steps);
 }
 
 /** What rules know of a caller. */
@@ -65,7 +66,7 @@ interface Peer {
 }
 
 /** What rules know of a request; undefined on TCP. */
-type Operation = Pick<OperationView, 'method' | 'path'> | undefined;
+type Operation = Omit<OperationView, 'isHttp'> | undefined;
 
 interface TlsOutcome {
   readonly refusal?: string;
@@ -122,11 +123,11 @@ function decide(
 function deniesBy(rule: AuthorizationRuleIr, caller: Peer, operation: Operation): boolean {
   const isMeant =
     meetsFrom(rule, caller) || (rule.alsoWithoutIdentity && caller.spiffeId === undefined);
-  return isMeant && meetsTo(rule, operation, 'deny');
+  return isMeant && meetsRequest(rule, operation, 'deny');
 }
 
 function allowsBy(rule: AuthorizationRuleIr, caller: Peer, operation: Operation): boolean {
-  return meetsFrom(rule, caller) && meetsTo(rule, operation, 'allow');
+  return meetsFrom(rule, caller) && meetsRequest(rule, operation, 'allow');
 }
 
 function meetsFrom(rule: AuthorizationRuleIr, caller: Peer): boolean {
@@ -151,14 +152,17 @@ function meetsTerm(term: CallerTermIr, { spiffeId, ip }: Peer): boolean {
 }
 
 /** HTTP conditions on TCP, which the IR promises not to hold, are read the stricter way. */
-function meetsTo(
-  rule: AuthorizationRuleIr,
+function meetsRequest(
+  { to, when }: AuthorizationRuleIr,
   operation: Operation,
   effect: 'allow' | 'deny',
 ): boolean {
-  if (rule.to.length === 0) return true;
+  if (to.length === 0 && when.length === 0) return true;
   if (operation === undefined) return effect === 'deny';
-  return rule.to.some((entry) => meetsOperation(entry, operation));
+  return (
+    (to.length === 0 || to.some((entry) => meetsOperation(entry, operation))) &&
+    when.every((condition) => meetsCondition(condition, operation, effect))
+  );
 }
 
 function meetsOperation(entry: OperationIr, operation: NonNullable<Operation>): boolean {

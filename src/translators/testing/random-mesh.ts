@@ -205,6 +205,14 @@ const rule: fc.Arbitrary<AuthorizationRule> = fc.record({
     }),
     { maxLength: 2 },
   ),
+  when: fc.array(
+    fc.record({
+      kind: fc.constant('header' as const),
+      name: fc.constant('x-env'),
+      values: fc.constant(['prod']),
+    }),
+    { maxLength: 1 },
+  ),
 });
 
 const mode: fc.Arbitrary<MtlsMode> = one('Strict', 'Permissive', 'Disabled');

@@ -98,7 +98,7 @@ interface Bounds {
 
 function spellRule(rule: AuthorizationRuleIr, transport: 'mesh' | 'plain'): Bounds {
   // HTTP conditions have no meaning on TCP: RBAC reads them.
-  if (rule.to.length > 0) return { may: true, must: false };
+  if (rule.to.length > 0 || rule.when.length > 0) return { may: true, must: false };
   if (rule.from.length === 0) return exactly(true);
   const callers = rule.from.map((caller) => spellCaller(caller, transport));
   if (rule.alsoWithoutIdentity) callers.push(exactly(transport === 'plain'));

@@ -4,6 +4,7 @@ import { inboundClusterName } from './contract.js';
 import { spellHttpConnection } from './http-connection.js';
 import type { HttpRbac, NetworkFilter, RouteConfiguration } from '../../envoy/index.js';
 import { auditPrefix, spellRbac, spellRefuseAll } from './rbac.js';
+import { gatherFilter, spellGatheredHeaders, spellGatherFilter } from './request-condition.js';
 import type { SpellSettings } from './settings.js';
 
 const rbacFilter = 'envoy.filters.http.rbac';
@@ -21,6 +22,7 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
       routes: inboundRoutesName(entry),
       earlyMutations: [],
       filters: [
+        spellGatherFilter(),
         {
           name: rbacFilter,
           typed_config: {
@@ -45,6 +47,8 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
  */
 export function spellInboundRoutes(entry: InboundPortIr): RouteConfiguration {
   const name = inboundRoutesName(entry);
+  const { http, shadow } = entry;
+  const headers = spellGatheredHeaders(shadow === undefined ? [http] : [http, shadow.http]);
   return {
     name,
     virtual_hosts: [
@@ -59,6 +63,7 @@ export function spellInboundRoutes(entry: InboundPortIr): RouteConfiguration {
           },
         ],
         typed_per_filter_config: {
+          ...(headers === undefined ? {} : { [gatherFilter]: headers }),
           [rbacFilter]: {
             '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
             rbac: spellHttpRbac(entry),

@@ -7,6 +7,7 @@ import type {
   OperationIr,
 } from '../../ir/index.js';
 import type { Principal, RbacPolicy, RbacRules, StringMatcher } from '../../envoy/index.js';
+import { spellCondition } from './request-condition.js';
 import { spellCidr } from './values.js';
 
 /** The name of a refusal that nobody's policy spoke of. */
@@ -73,10 +74,14 @@ function spellRule(rule: AuthorizationRuleIr, wire: RbacWire, effect: 'allow' | 
   const callers = rule.from.map(spellCaller);
   if (rule.alsoWithoutIdentity) callers.push({ not_id: { authenticated: {} } });
   const from = rule.from.length === 0 ? everybody : any(callers);
-  if (rule.to.length === 0) return from;
+  if (rule.to.length === 0 && rule.when.length === 0) return from;
   // The IR promises no HTTP conditions on TCP; were the promise broken, the stricter reading holds.
   if (wire === 'tcp') return effect === 'allow' ? nobody : from;
-  return all([from, any(rule.to.map(spellOperation))]);
+  return all([
+    from,
+    ...(rule.to.length === 0 ? [] : [any(rule.to.map(spellOperation))]),
+    ...rule.when.map((condition) => any(spellCondition(condition, effect))),
+  ]);
 }
 
 function spellCaller(caller: CallerIr): Principal {

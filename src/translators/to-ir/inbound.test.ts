@@ -140,7 +140,7 @@ describe('mtls', () => {
 });
 
 describe('authorization', () => {
-  const named = (name: string) => ({ name, from: [], to: [] });
+  const named = (name: string) => ({ name, from: [], to: [], when: [] });
 
   test('is the union of every policy that reaches the workload', () => {
     const pipeline = compile(
@@ -164,7 +164,12 @@ describe('authorization', () => {
   });
 
   test('an allow list closes every port of the workload, whichever it lists', () => {
-    const listed = { name: 'a', from: [], to: [{ ports: [8080], methods: [], paths: [] }] };
+    const listed = {
+      name: 'a',
+      from: [],
+      to: [{ ports: [8080], methods: [], paths: [] }],
+      when: [],
+    };
     const pipeline = compile(
       ...world,
       on('service', 's', { authorization: allowing({ allow: [listed] }) }),
@@ -185,7 +190,12 @@ describe('authorization', () => {
   });
 
   test('where HTTP is possible, bytes that are not HTTP meet no HTTP allow and every HTTP deny', () => {
-    const conditional = { name: 'c', from: [], to: [{ ports: [], methods: ['GET'], paths: [] }] };
+    const conditional = {
+      name: 'c',
+      from: [],
+      to: [{ ports: [], methods: ['GET'], paths: [] }],
+      when: [],
+    };
     const pipeline = compile(
       ...world,
       on('namespace', 'n', {
@@ -196,6 +206,21 @@ describe('authorization', () => {
     expect(http.allow).toHaveLength(1);
     expect(tcp.allow).toEqual([]);
     expect(tcp.deny).toMatchObject([{ name: 'shop/n/c', to: [] }]);
+  });
+
+  test('a condition on headers is one on HTTP', () => {
+    const condition = { kind: 'header', name: 'x-env', values: ['prod'] } as const;
+    const conditional = { name: 'c', from: [], to: [], when: [condition] };
+    const pipeline = compile(
+      ...world,
+      on('namespace', 'n', {
+        authorization: allowing({ deny: [conditional], allow: [conditional] }),
+      }),
+    );
+    const { http, tcp } = portOf(pipeline, 8080);
+    expect(http.allow).toMatchObject([{ name: 'shop/n/c', when: [condition] }]);
+    expect(tcp.allow).toEqual([]);
+    expect(tcp.deny).toMatchObject([{ name: 'shop/n/c', when: [] }]);
   });
 
   test('a policy in Audit changes the shadow and nothing else', () => {

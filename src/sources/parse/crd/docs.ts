@@ -185,8 +185,9 @@ const inbound: Readonly<Record<string, Entry>> = {
   when: 'Further conditions, which must all hold',
   'when[].claim': 'A claim of the JWT',
   'when[].issuer': 'Who issued it',
-  'when[].header': 'A header',
-  'when[].values': 'One of these values',
+  'when[].header':
+    'A header of the request. Repeated lines count as one value with commas: an allow takes it as a whole, a deny also what stands between commas',
+  'when[].values': 'One of these values; * may stand at the end, and alone means: there is one',
   'inbound.jwt': 'JSON Web Tokens',
   'jwt.issuers': 'Who may issue them',
   'issuers[].issuer': 'The issuer, as in the claim iss',

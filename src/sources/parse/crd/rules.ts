@@ -109,6 +109,13 @@ const mtlsRules: readonly CelRule[] = [
   },
 ];
 
+const whenRules: readonly CelRule[] = [
+  {
+    rule: 'has(self.claim) != has(self.header)',
+    message: 'expected exactly one of claim, header',
+  },
+];
+
 const backoffRules: readonly CelRule[] = [
   {
     rule: '!has(self.base) || !has(self.max) || duration(self.base) <= duration(self.max)',
@@ -142,6 +149,7 @@ export const celRules: Readonly<Record<string, readonly CelRule[]>> = {
   ],
   backoff: backoffRules,
   mtls: mtlsRules,
+  'when[]': whenRules,
   'authorization.allow': [uniqueNames],
   'authorization.deny': [uniqueNames],
 };

@@ -2,6 +2,7 @@
 import {
   changeableHeader,
   cidr,
+  comparedHeader,
   duration,
   headerName,
   hostname,
@@ -18,6 +19,7 @@ import {
   ruleName,
   serviceAccountRef,
   spiffePattern,
+  valuePattern,
 } from '../policy/texts.js';
 
 /** A rule in CEL, as `x-kubernetes-validations` has it. */
@@ -82,6 +84,8 @@ export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRul
   [pathPattern, { pattern: `^/[^ *?#${control}]*[*]?$`, maxLength: 4096 }],
   [plainText, { pattern: `^[^${control}]*$`, maxLength: 4096 }],
   [headerName, { pattern: token, maxLength: 256 }],
+  [comparedHeader, { pattern: token, maxLength: 256 }],
+  [valuePattern, { pattern: '^([!-+.-~-]|[!-)+.-~-][ -)+.-~-]*[!-+.-~-])$', maxLength: 1024 }],
   [changeableHeader, { pattern: token, maxLength: 256 }],
   [queryName, { pattern: `^[^\\s&=#${control}]+$`, minLength: 1, maxLength: 256 }],
   [hostname, { pattern: `^${subdomain}$`, maxLength: 253 }],

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { callersSchema } from './callers.js';
 import { notYet, strict } from './check.js';
 import {
+  comparedHeader,
   headerName,
   method,
   objectName,
@@ -11,6 +12,7 @@ import {
   portNumber,
   positiveDuration,
   ruleName,
+  valuePattern,
 } from './texts.js';
 
 const mtlsMode = z.enum(['Strict', 'Permissive', 'Disabled']);
@@ -32,11 +34,19 @@ export const mtlsSchema = strict({
   }
 });
 
-const condition = strict({
+const conditionSchema = strict({
   claim: plainText.optional(),
   issuer: plainText.optional(),
-  header: headerName.optional(),
-  values: z.array(plainText).min(1).max(256),
+  header: comparedHeader.optional(),
+  values: z.array(valuePattern).min(1).max(64),
+}).superRefine(({ claim, header }, context) => {
+  if (claim !== undefined) {
+    const message = 'this version of Skerry cannot carry out this field';
+    const params = { isNotImplemented: true };
+    context.addIssue({ code: 'custom', path: ['claim'], message, params });
+  }
+  if ((claim === undefined) !== (header === undefined)) return;
+  context.addIssue({ code: 'custom', message: 'expected exactly one of claim, header' });
 });
 
 // Empty lists are refused: they could be read as everything or as nothing.
@@ -56,7 +66,7 @@ export const ruleSchema = strict({
   name: ruleName.optional(),
   from: callersSchema.optional(),
   to: z.array(operationSchema).min(1).max(256).optional(),
-  when: notYet(z.array(condition).max(64)).optional(),
+  when: z.array(conditionSchema).min(1).max(16).optional(),
 });
 
 /** `inbound.authorization` without its rules, which are checked one by one. */
@@ -100,3 +110,5 @@ export const inboundConnectionsSchema = notYet(
 
 /** One rule, its fields checked. */
 export type RuleEntry = z.infer<typeof ruleSchema>;
+/** One entry of `when`, its fields checked. */
+export type ConditionEntry = z.infer<typeof conditionSchema>;

@@ -5,6 +5,7 @@ import type {
   MtlsMode,
   MtlsSetting,
   OperationRule,
+  RuleCondition,
 } from '../../../model/index.js';
 import { child, readItems, refuse, type Cursor } from '../cursor.js';
 import { toCallerRules } from './callers.js';
@@ -16,6 +17,7 @@ import {
   rateLimitSchema,
   ruleSchema,
   verdictSchema,
+  type ConditionEntry,
   type RuleEntry,
 } from './inbound-schema.js';
 import { checkNames } from './rule-names.js';
@@ -109,5 +111,10 @@ function toRule(entry: RuleEntry, defaultName: string): AuthorizationRule {
       methods: operation.methods ?? [],
       paths: operation.paths ?? [],
     })),
+    when: (entry.when ?? []).flatMap(toCondition),
   };
+}
+
+function toCondition({ header, values }: ConditionEntry): readonly RuleCondition[] {
+  return header === undefined ? [] : [{ kind: 'header', name: header.toLowerCase(), values }];
 }

@@ -156,6 +156,22 @@ function headerNameProblem(value: string): string | undefined {
   return token.test(value) && value.length <= 256 ? undefined : 'expected the name of a header';
 }
 
+/** A header's name that a rule may ask for, as sidecars see requests. */
+export const comparedHeader = text((value) =>
+  value.toLowerCase().startsWith('x-envoy-')
+    ? 'expected another header: sidecars drop x-envoy-* from requests'
+    : headerNameProblem(value),
+);
+
+/** A value that a rule compares with, which may end in `*`. */
+export const valuePattern = text((value) => {
+  if (value === '' || value.length > 1024) return 'expected 1 to 1024 characters';
+  if (value.slice(0, -1).includes('*')) return 'expected * at the end only';
+  if (value.includes(',')) return 'expected no comma: each of several values is compared by itself';
+  if (value !== value.trim()) return 'expected no spaces at the ends: a value never has them';
+  return /^[\u0020-\u007e]*$/.test(value) ? undefined : 'expected printable ASCII characters';
+});
+
 /** Headers that frame the message: changing them breaks the connection or smuggles requests. */
 const framing = new Set(['content-length', 'transfer-encoding', 'connection', 'upgrade', 'te']);
 

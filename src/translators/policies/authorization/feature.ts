@@ -73,6 +73,7 @@ function refusal(policy: InboundPolicy): CompiledRule {
     name: `${policy.key}/refused`,
     from: [],
     to: [],
+    when: [],
     alsoWithoutIdentity: false,
     origins: [policyOrigin(policy)],
   };
@@ -95,6 +96,7 @@ function compile(ruleContext: RuleContext, context: PortContext): CompiledRule {
     name: `${speaker.policy.key}/${rule.name}`,
     from: rule.from.map((entry) => toCaller(entry, context.callers)),
     to: operations.some(isUnconditional) ? [] : operations.map(toOperation),
+    when: rule.when,
     alsoWithoutIdentity: list === 'deny' && namesIdentity(rule.from),
     origins: [policyOrigin(speaker.policy, field)],
   };
@@ -111,11 +113,14 @@ function compile(ruleContext: RuleContext, context: PortContext): CompiledRule {
       ports: [port],
     });
   }
-  if (compiled.to.length === 0) return { list, http: compiled, tcp: compiled, findings };
+  const hasHttpConditions = compiled.to.length > 0 || compiled.when.length > 0;
+  if (!hasHttpConditions) return { list, http: compiled, tcp: compiled, findings };
   if (list === 'deny' && refusesWithoutHttp(operations, speaker.reach, context)) {
-    return { list, http: compiled, tcp: { ...compiled, to: [] }, findings };
+    return { list, http: compiled, tcp: { ...compiled, to: [], when: [] }, findings };
   }
-  if (context.protocol === 'tcp') findings.push(skipped(object, field, port));
+  if (context.protocol === 'tcp') {
+    findings.push(skipped(object, `${field}.${compiled.to.length > 0 ? 'to' : 'when'}`, port));
+  }
   return { list, http: compiled, findings };
 }
 
@@ -159,7 +164,7 @@ function skipped(object: string, field: string, port: number): Finding {
     object,
     code: 'HttpRuleOnTcpPort',
     severity: 'warning',
-    field: `${field}.to`,
+    field,
     message: 'the rule has HTTP conditions and so does not apply to what carries no HTTP',
     ports: [port],
   };

@@ -43,7 +43,7 @@ export function callerFrom(cidr: string): CallerIr {
 
 /** A rule; everybody and everything unless said otherwise. */
 export function rule(name: string, parts: Partial<AuthorizationRuleIr> = {}): AuthorizationRuleIr {
-  return { name, from: [], to: [], alsoWithoutIdentity: false, origins: [], ...parts };
+  return { name, from: [], to: [], when: [], alsoWithoutIdentity: false, origins: [], ...parts };
 }
 
 /** Admits everybody. */

@@ -1,0 +1,210 @@
+/** Rules under real requests, and the judge of `skerry explain` beside them: both must say the same. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AuthorizationIr, InboundPortIr } from '../../ir/index.js';
+import type { Cluster } from '../../envoy/index.js';
+import { spiffeId } from '../../model/index.js';
+import { judge } from '../simulate/judge.js';
+import { inboundClusterName } from './contract.js';
+import { spellFixedClusters, spellInbound } from './spell.js';
+import { makeAuthority, type Certificate } from './testing/certificates.js';
+import { dial, echoHttp, receive, startApp, type App } from './testing/clients.js';
+import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
+import {
+  idOf,
+  inboundOf,
+  inboundPortOf,
+  onlyAllow,
+  open,
+  rule,
+  settings,
+} from './testing/samples.js';
+
+const when = (name: string, ...values: readonly string[]) => ({
+  when: [{ kind: 'header' as const, name, values }],
+});
+const allows = (name: string, ...values: readonly string[]): AuthorizationIr =>
+  onlyAllow(rule('shop/p/a', when(name, ...values)));
+const denies = (name: string, ...values: readonly string[]): AuthorizationIr => ({
+  ...open,
+  deny: [rule('shop/p/d', when(name, ...values))],
+});
+
+/** Header lines as they are sent, and what comes of them. */
+type Call = readonly [lines: readonly string[], verdict: 'admitted' | 'refused'];
+
+const cases: readonly { fact: string; rules: AuthorizationIr; calls: readonly Call[] }[] = [
+  {
+    fact: 'an allow takes exactly the value',
+    rules: allows('x-env', 'prod', 'stage'),
+    calls: [
+      [['x-env: prod'], 'admitted'],
+      [['X-Env:   stage  '], 'admitted'],
+      [[], 'refused'],
+      [['x-env: production'], 'refused'],
+      [['x-env: Prod'], 'refused'],
+      [['x-env: '], 'refused'],
+      [['x-env: prod', 'x-env: prod'], 'refused'],
+      [['x-env: test', 'x-env: prod'], 'refused'],
+      [['x-env: prod, test'], 'refused'],
+      [['x_env: prod'], 'refused'],
+    ],
+  },
+  {
+    fact: 'an allow takes a prefix, behind which no second value hides',
+    rules: allows('x-env', 'prod.*'),
+    calls: [
+      [['x-env: prod.eu'], 'admitted'],
+      [['x-env: prod.'], 'admitted'],
+      [['x-env: prodxeu'], 'refused'],
+      [['x-env: prod.eu', 'x-env: test'], 'refused'],
+      [['x-env: prod.eu,test'], 'refused'],
+    ],
+  },
+  {
+    fact: 'an asterisk alone asks for the header',
+    rules: allows('x-env', '*'),
+    calls: [
+      [['x-env: a,b'], 'admitted'],
+      [['x-env: '], 'admitted'],
+      [['x-en: a'], 'refused'],
+    ],
+  },
+  {
+    fact: 'a deny finds its value among others',
+    rules: denies('x-env', 'test', 'a b'),
+    calls: [
+      [['x-env: test'], 'refused'],
+      [['x-env: prod', 'x-env: test'], 'refused'],
+      [['x-env: test', 'x-env: prod'], 'refused'],
+      [['x-env: prod , test ,x'], 'refused'],
+      [['x-env: \u00ff', 'x-env: test', 'x-env: \u00ff'], 'refused'],
+      [['x-env: x, a b, c'], 'refused'],
+      [['x-env: prod'], 'admitted'],
+      [['x-env: testing'], 'admitted'],
+      [['x-env: x test'], 'admitted'],
+      [['x-env: a', 'x-env: b'], 'admitted'],
+      [[], 'admitted'],
+    ],
+  },
+  {
+    fact: 'a deny finds its prefix among others',
+    rules: denies('x-env', 'te*'),
+    calls: [
+      [['x-env: \u00ff, test\u00ff'], 'refused'],
+      [['x-env: prod', 'x-env: te'], 'refused'],
+      [['x-env: a te'], 'admitted'],
+      [['x-env: t'], 'admitted'],
+    ],
+  },
+  {
+    fact: 'the name of the host is compared as well',
+    rules: allows('host', 'shop.example'),
+    calls: [
+      [['host: shop.example'], 'admitted'],
+      [['host: other.example'], 'refused'],
+    ],
+  },
+  {
+    fact: 'all conditions of a rule hold together',
+    rules: onlyAllow(
+      rule('shop/p/a', {
+        to: [{ methods: ['GET'], paths: ['/x'] }],
+        when: [...when('x-env', 'prod').when, ...when('x-team', 'blue*').when],
+      }),
+    ),
+    calls: [
+      [['x-env: prod', 'x-team: blue-1'], 'admitted'],
+      [['x-env: prod'], 'refused'],
+      [['x-team: blue'], 'refused'],
+    ],
+  },
+];
+
+let folder: string;
+let envoy: RealEnvoy;
+let app: App;
+let certificate: Certificate;
+/** One app stands for all ports. */
+function toApp(cluster: Cluster): Cluster {
+  if (cluster.name !== inboundClusterName) return cluster;
+  const address = { socket_address: { address: '127.0.0.1', port_value: app.port } };
+  return {
+    name: inboundClusterName,
+    type: 'STATIC',
+    load_assignment: {
+      cluster_name: inboundClusterName,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
+    },
+  };
+}
+
+const portOf = (index: number): number => 20_000 + index;
+const ports: readonly InboundPortIr[] = cases.map(({ rules }, index) =>
+  inboundPortOf({ port: portOf(index), http: rules }),
+);
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'skerry-authorization-'));
+  const authority = makeAuthority(folder, 'mesh');
+  certificate = authority.issue('a', idOf('a'));
+  app = await startApp(echoHttp);
+  const { listener, routes } = spellInbound(inboundOf(ports), settings);
+  envoy = await startEnvoy(envoyBinary(), folder, {
+    listeners: [listener],
+    clusters: spellFixedClusters().map(toApp),
+    routes,
+    endpoints: [],
+    certificate: authority.issue('server', idOf('b')),
+    rootPem: authority.root.cert,
+  });
+});
+
+afterAll(async () => {
+  await envoy.stop();
+  app.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function ask(port: number, lines: readonly string[]): Promise<string> {
+  const tls = { certificate, alpn: 'skerry-http' };
+  const socket = await dial({ envoyPort: envoy.port('inbound'), port, tls });
+  const host = lines.some((line) => line.startsWith('host:')) ? [] : ['host: app'];
+  const answer = receive(socket, (text) => text.includes('\r\n\r\n'));
+  const head = ['GET /x HTTP/1.1', ...host, ...lines, 'connection: close'].join('\r\n');
+  socket.write(`${head}\r\n\r\n`, 'latin1');
+  const { text } = await answer;
+  socket.destroy();
+  const status = /^HTTP\/1\.1 (\d+)/.exec(text)?.[1];
+  if (status === '200') return 'admitted';
+  return status === '403' ? 'refused' : text;
+}
+
+/** The headers as a sidecar sees them. */
+function headersOf(lines: readonly string[]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const line of lines) {
+    const cut = line.indexOf(':');
+    const name = line.slice(0, cut).toLowerCase();
+    const value = line.slice(cut + 1).trim();
+    headers[name] = name in headers ? `${headers[name] ?? ''},${value}` : value;
+  }
+  return headers;
+}
+
+describe.each(cases.map((one, index) => ({ ...one, index })))('$fact', ({ calls, index }) => {
+  test.each(calls)('%j is %s', async (lines, verdict) => {
+    const port = ports[index];
+    if (port === undefined) throw new Error('no port');
+    const caller = {
+      spiffeId: spiffeId('cluster.local', 'a', 'a'),
+      ip: '127.0.0.9',
+      usesMtls: true,
+    };
+    const request = { method: 'GET', path: '/x', headers: headersOf(lines), isHttp: true };
+    expect(judge(port, caller, request).verdict).toBe(verdict);
+    expect(await ask(portOf(index), lines)).toBe(verdict);
+  });
+});

@@ -1,0 +1,73 @@
+/** What a request carries, for RBAC: the entries of `when`. */
+import type { AuthorizationIr, ConditionIr } from '../../ir/index.js';
+import type { HttpFilter, Principal, StringMatcher, TypedMessage } from '../../envoy/index.js';
+
+/** The filter that gathers headers, and its settings on a route. */
+export const gatherFilter = 'envoy.filters.http.header_to_metadata';
+
+type Gather = TypedMessage<'envoy.extensions.filters.http.header_to_metadata.v3.Config'>;
+
+const gatherType = 'type.googleapis.com/envoy.extensions.filters.http.header_to_metadata.v3.Config';
+
+/** Dynamic metadata with the headers that allow rules compare. */
+const gathered = 'skerry.headers';
+
+/**
+ * Envoy's RBAC compares the lines of a repeated header one by one, and one that fits is enough
+ * (1.40): right for a deny, but an allow must not be had by a line beside another. This filter joins
+ * the lines by commas, and allow rules read what it leaves. It stands in every chain and does
+ * nothing until a route says which headers, so that open connections meet new rules.
+ */
+export function spellGatherFilter(): HttpFilter {
+  return { name: gatherFilter, typed_config: { '@type': gatherType } };
+}
+
+/** Which headers are gathered for these rules; undefined: none. */
+export function spellGatheredHeaders(verdicts: readonly AuthorizationIr[]): Gather | undefined {
+  const conditions = verdicts
+    .flatMap(({ allow }) => allow)
+    .flatMap(({ when }) => when)
+    .filter(({ values }) => values.some((value) => value !== '*'));
+  if (conditions.length === 0) return undefined;
+  const names = [...new Set(conditions.map(({ name }) => name))].sort();
+  return {
+    '@type': gatherType,
+    request_rules: names.map((header) => ({
+      header,
+      on_header_present: { metadata_namespace: gathered, key: header, type: 'STRING' },
+    })),
+  };
+}
+
+/** The principals of one entry, as alternatives. */
+export function spellCondition(
+  condition: ConditionIr,
+  effect: 'allow' | 'deny',
+): readonly Principal[] {
+  const { name, values } = condition;
+  return values.map((value) => {
+    if (value === '*') return { header: { name, present_match: true } };
+    const isPrefix = value.endsWith('*');
+    const text = isPrefix ? value.slice(0, -1) : value;
+    if (effect === 'deny') return { header: { name, string_match: spellMember(text, isPrefix) } };
+    const string_match = isPrefix
+      ? { safe_regex: { regex: `${quoteRegex(text)}[^,]*` } }
+      : { exact: text };
+    return {
+      sourced_metadata: {
+        metadata_matcher: { filter: gathered, path: [{ key: name }], value: { string_match } },
+      },
+    };
+  });
+}
+
+/** Finds the text between any two commas. \C is any byte: a dot would not cross what is no UTF-8. */
+function spellMember(text: string, isPrefix: boolean): StringMatcher {
+  const end = isPrefix ? '\\C*' : '[ \\t]*(?:,\\C*)?';
+  return { safe_regex: { regex: `(?:\\C*,)?[ \\t]*${quoteRegex(text)}${end}` } };
+}
+
+/** The text as a regular expression (RE2) that matches it and nothing else. */
+function quoteRegex(text: string): string {
+  return text.replaceAll(/[^A-Za-z0-9_-]/g, '\\$&');
+}
