@@ -178,6 +178,14 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
   ],
   [{ targetRefs: [service], telemetry: {} }, 'spec', 'telemetry has a meaning'],
   [
+    {
+      targetRefs: [service],
+      inbound: { authorization: { allow: [{ when: [{ values: ['a'] }] }] } },
+    },
+    'spec.inbound.authorization.allow[0].when[0]',
+    'expected exactly one of claim, header',
+  ],
+  [
     { targetRefs: [{ kind: 'Service' }] },
     'spec.targetRefs[0]',
     'a target of kind Service has a name',
