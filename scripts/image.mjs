@@ -166,8 +166,9 @@ async function appsLayer(work) {
     built,
   );
   for (const name of readdirSync(built)) layer.copy(join(built, name), `/apps/${name}`, 0o644);
+  // The programs look for it from where they are, as they do in a checkout's dist.
   for (const { name, path } of files.filter((one) => one.name.endsWith('.proto'))) {
-    layer.copy(path, `/apps/${name}`, 0o644);
+    layer.copy(path, `/demo/apps/${name}`, 0o644);
   }
   return layer.folder;
 }

@@ -118,6 +118,8 @@ root = "${join(paths.directory, 'containerd')}"
 state = "/run/containerd"
 [grpc]
   address = "${paths.containerdSocket}"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "${join(paths.directory, 'containerd-opt')}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "${pauseImage}"
   # Lowering it takes CAP_SYS_RESOURCE, which root may lack in a sandbox.

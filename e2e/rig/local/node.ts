@@ -6,21 +6,32 @@ import { join } from 'node:path';
 import { waitFor } from '../../../demo/rig/index.js';
 import type { ClusterPaths } from './paths.js';
 
+/** Folders whose place is fixed in the programs that write to them, and what the node has there instead. */
+const ownFolders: Readonly<Record<string, string>> = {
+  'var-log': '/var/log',
+  'var-cni': '/var/lib/cni',
+  'var-kubelet': '/var/lib/kubelet',
+};
+
 /**
- * What the node's first process does. Its own mounts, so that nothing that kubelet and containerd
+ * What the node's first process does. It says at once who it is, so that it can be ended whatever
+ * becomes of the one that started it. Its own mounts, so that nothing that kubelet and containerd
  * mount is seen outside, or outlives it; its own /run, where containerd, iptables and `ip netns`
  * keep what is theirs; and then it only reaps.
  */
 const firstProcess = `
 set -e
-read -r pid rest < /proc/self/stat
+since() { shift 21; echo "$1"; }
+read -r stat < /proc/self/stat
+echo "\${stat%% *} $(since $stat)" > "$1/owner.new"
+mv "$1/owner.new" "$1/owner"
 mount --make-rprivate /
 mount --make-rshared /
 mount -t proc proc /proc
 mount -t tmpfs -o mode=755 tmpfs /run
-mount --bind "$1/var-log" /var/log
-mkdir -p /var/lib/cni
-mount --bind "$1/var-cni" /var/lib/cni
+${Object.entries(ownFolders)
+  .map(([own, place]) => `mkdir -p ${place}\nmount --bind "$1/${own}" ${place}`)
+  .join('\n')}
 hostname "$2"
 ip link set lo up
 ip link add node0 type veth peer name node0p
@@ -30,8 +41,7 @@ ip link set node0p up
 ip route add default dev node0
 sysctl -qw net.ipv4.ip_forward=1
 sysctl -qw net.bridge.bridge-nf-call-iptables=1 2>/dev/null || true
-echo "$pid" > "$1/node.pid.new"
-mv "$1/node.pid.new" "$1/node.pid"
+touch "$1/node.ready"
 while :; do sleep 86400 & wait; done
 `;
 
@@ -40,7 +50,7 @@ export async function startNode(
   paths: ClusterPaths,
   { name, ip }: { readonly name: string; readonly ip: string },
 ): Promise<void> {
-  for (const folder of ['var-log', 'var-cni']) await mkdir(join(paths.directory, folder));
+  for (const folder of Object.keys(ownFolders)) await mkdir(join(paths.directory, folder));
   const namespaces = ['--pid', '--fork', '--mount', '--net', '--uts', '--ipc', '--kill-child'];
   const shell = ['sh', '-c', `{ ${firstProcess} } >"$1/node.log" 2>&1`];
   const child = spawn('unshare', [...namespaces, ...shell, 'sh', paths.directory, name, ip], {
@@ -49,18 +59,13 @@ export async function startNode(
     cwd: '/',
   });
   child.unref();
-  let hasEnded = false;
-  child.on('exit', () => (hasEnded = true));
-  const pid = await waitFor({ what: 'the node’s namespaces', timeoutMs: 10_000 }, async () => {
-    if (hasEnded) return 0;
-    const text = await readFile(join(paths.directory, 'node.pid'), 'utf8');
-    return Number(text);
+  const state = await waitFor({ what: 'the node’s namespaces', timeoutMs: 10_000 }, () => {
+    if (child.exitCode !== null || child.signalCode !== null) return 'ended';
+    return existsSync(join(paths.directory, 'node.ready')) ? 'ready' : undefined;
   });
-  if (pid === 0) {
+  if (state === 'ended') {
     throw new Error(`no namespaces: ${await readFile(join(paths.directory, 'node.log'), 'utf8')}`);
   }
-  // A pid alone may be somebody else's tomorrow.
-  await writeFile(paths.owner, `${pid} ${(await startTime(pid)) ?? ''}\n`);
 }
 
 /** When a process was started, in ticks since boot (proc(5), field 22); undefined when it is gone. */

@@ -1,0 +1,131 @@
+/** Brings up a cluster with Skerry in it, runs the suites one after another, and takes it down. */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { installSkerry } from '../kit/cluster/cluster.js';
+import { openRig, type Rig } from '../rig/index.js';
+import { gatherEvidence } from './evidence.js';
+import { namespacesOf, removeTraces } from './namespaces.js';
+import { findSuites, runSuite, type SuiteOutcome } from './suites.js';
+
+export { chooseRig } from '../rig/index.js';
+
+/** What a run is told. */
+export interface RunOptions {
+  readonly kind: Rig['kind'];
+  /** Of the cluster: two runs of different names do not meet. */
+  readonly name: string;
+  /** Suites by the names of their folders; empty: all. */
+  readonly suites: readonly string[];
+  /** Takes the cluster that an earlier run has kept, and keeps it. */
+  readonly isKept: boolean;
+  /** Image archives that the cluster needs. */
+  readonly archives: readonly string[];
+  /** The built command line. */
+  readonly program: string;
+  /** Gets lines of progress. */
+  readonly say: (line: string) => void;
+}
+
+/** How a run went, in tests. */
+export interface RunOutcome {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** Runs. Rejects where there is no such suite or the cluster does not come up; takes it down in any case. */
+export async function runSuites(options: RunOptions): Promise<RunOutcome> {
+  const { kind, name, say } = options;
+  const suites = await findSuites(options.suites);
+  const rig = openRig(kind, name);
+  process.env['SKERRY_E2E_RIG'] = kind;
+  process.env['SKERRY_E2E_CLUSTER'] = name;
+  process.env['SKERRY_E2E_PROGRAM'] = options.program;
+  const down = async (): Promise<void> => {
+    if (options.isKept) say(`the cluster is kept: export KUBECONFIG=${rig.kubeconfig}`);
+    else await timed(say, 'the cluster is gone', () => rig.down());
+  };
+  const interrupt = (signal: NodeJS.Signals): void => {
+    say(`${signal}: taking the cluster down`);
+    void down().finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    await bringUp(rig, options);
+    return await runAll(rig, suites, say);
+  } finally {
+    await down();
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}
+
+async function bringUp(rig: Rig, { isKept, archives, name, say }: RunOptions): Promise<void> {
+  if (!(isKept && (await rig.isUp()))) {
+    await timed(say, `a cluster of ${rig.kind} is up`, () => rig.up());
+  }
+  await timed(say, 'the images are loaded', async () => {
+    for (const archive of archives) await rig.loadImage(archive);
+  });
+  try {
+    await timed(say, 'Skerry is installed', () => installSkerry(rig));
+  } catch (error) {
+    const folder = await evidenceFolder(name, 'install');
+    await gatherEvidence(rig, folder);
+    throw new Error(`Skerry could not be installed; what was seen is in ${folder}`, {
+      cause: error,
+    });
+  }
+}
+
+async function runAll(
+  rig: Rig,
+  suites: readonly string[],
+  say: RunOptions['say'],
+): Promise<RunOutcome> {
+  const logs = await mkdtemp(join(tmpdir(), 'skerry-e2e-'));
+  process.env['SKERRY_E2E_LOGS'] = logs;
+  const outcomes: SuiteOutcome[] = [];
+  for (const suite of suites) {
+    const before = await namespacesOf(rig);
+    const outcome = await runSuite(suite);
+    outcomes.push(outcome);
+    const { passed, failed, seconds } = outcome;
+    say(
+      `${failed === 0 ? 'ok    ' : 'FAILED'} ${suite} (${passed} of ${passed + failed}, ${seconds} s)`,
+    );
+    if (failed > 0) {
+      const folder = await evidenceFolder(rig.name, suite);
+      await gatherEvidence(rig, folder, logs);
+      say(`what was seen is in ${folder}`);
+      // One suite that leaves the control plane ill must not fail those after it.
+      await installSkerry(rig).catch((error: unknown) => {
+        say(`Skerry could not be installed again: ${String(error)}`);
+      });
+    }
+    await removeTraces(rig, before);
+  }
+  await rm(logs, { recursive: true, force: true });
+  const sum = (of: (outcome: SuiteOutcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + of(outcome), 0);
+  return { passed: sum(({ passed }) => passed), failed: sum(({ failed }) => failed) };
+}
+
+/** An empty folder for what was seen of a failure; that of an earlier run is removed. */
+async function evidenceFolder(name: string, suite: string): Promise<string> {
+  const folder = join(tmpdir(), `skerry-e2e-${name}-failed`, suite);
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+async function timed(
+  say: RunOptions['say'],
+  what: string,
+  task: () => Promise<void>,
+): Promise<void> {
+  const startedAt = performance.now();
+  await task();
+  say(`${what} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
+}

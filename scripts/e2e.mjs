@@ -1,0 +1,68 @@
+// Runs the suites on a real cluster, which it brings up and takes down; an argument names the suites to run: `probes mtls`.
+// The last line is `N passed, N failed`; the exit status is 1 when anything failed.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { argv, env, exit, stderr, stdout } from 'node:process';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { prepare } from './prepare.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const say = (line) => stderr.write(`e2e: ${line}\n`);
+
+/** The runner and its rigs are TypeScript, which Node 20 does not read. */
+async function loadRunner() {
+  const { build } = await import('esbuild');
+  const outfile = join(root, 'dist', 'e2e.js');
+  await build({
+    ...{ entryPoints: [join(root, 'e2e', 'run', 'main.ts')], outfile, absWorkingDir: root },
+    ...{ bundle: true, platform: 'node', target: 'node20', format: 'esm', packages: 'external' },
+    ...{ sourcemap: true, logLevel: 'warning' },
+  });
+  return await import(pathToFileURL(outfile).href);
+}
+
+/** What the cluster of this kind is made of, beside the images. */
+async function prepareRig(kind) {
+  if (kind !== 'local') return;
+  Object.assign(env, await prepare('e2e', ['network', 'kubernetes-node']));
+  const { clusterPrograms, ensureKubernetes, kubernetesBin } = await import('./kubernetes.mjs');
+  await ensureKubernetes({ names: clusterPrograms, say });
+  env.SKERRY_KUBERNETES_BIN = kubernetesBin();
+}
+
+async function makeImages(output) {
+  const startedAt = performance.now();
+  const { writeImages } = await import('./image.mjs');
+  const written = await writeImages({ output, registry: 'registry.local/skerry' });
+  say(`the images are built (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
+  return written.map(({ archive }) => archive);
+}
+
+async function run(suites) {
+  const { chooseRig, runSuites } = await loadRunner();
+  const kind = await chooseRig();
+  await prepareRig(kind);
+  const folder = mkdtempSync(join(tmpdir(), 'skerry-e2e-images-'));
+  try {
+    return await runSuites({
+      ...{ kind, suites, say, archives: await makeImages(folder) },
+      name: env.SKERRY_E2E_NAME || 'e2e',
+      isKept: env.SKERRY_E2E_KEEP === '1',
+      program: join(root, 'dist', 'skerry.js'),
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+Object.assign(env, await prepare('e2e', ['envoy']));
+let outcome;
+try {
+  outcome = await run(argv.slice(2));
+} catch (error) {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) say(cause.message);
+  outcome = { passed: 0, failed: 1 };
+}
+stdout.write(`${outcome.passed} passed, ${outcome.failed} failed\n`);
+exit(outcome.failed === 0 ? 0 : 1);
