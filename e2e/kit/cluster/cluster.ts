@@ -2,10 +2,11 @@
 import { runCommand, waitFor } from '../../../demo/rig/index.js';
 import { controllerLabels } from '../../../src/cli/install/manifest.js';
 import { systemNamespace } from '../../../src/cli/install/options.js';
-import { controllerName, webhookName } from '../../../src/cli/install/rbac.js';
+import { controllerName } from '../../../src/cli/install/rbac.js';
+import { webhookConfigurationName } from '../../../src/webhook/index.js';
 import { openRig, type Rig } from '../../rig/index.js';
 
-export { systemNamespace, webhookName };
+export { systemNamespace };
 
 /** The Deployment of the control plane, as kubectl takes it. */
 export const controllerDeployment = `deployment/${controllerName}`;
@@ -115,7 +116,7 @@ export async function untilInstalled(rig: Rig, timeoutMs = 120_000): Promise<voi
     const found = await rig.kubectl([
       'get',
       'mutatingwebhookconfiguration',
-      webhookName,
+      webhookConfigurationName,
       '-o',
       path,
     ]);

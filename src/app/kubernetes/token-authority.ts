@@ -70,7 +70,10 @@ async function fetchKeys(client: KubernetesClient): Promise<ServiceAccountKeys |
   try {
     const path = '/.well-known/openid-configuration';
     const { issuer } = discoverySchema.parse(await client.send({ method: 'GET', path }));
-    return { issuer, keySet: await client.send({ method: 'GET', path: '/openid/v1/jwks' }) };
+    // An API server offers its keys under this type alone (RFC 7517, 8.5).
+    const accept = 'application/jwk-set+json';
+    const keySet = await client.send({ method: 'GET', path: '/openid/v1/jwks', accept });
+    return { issuer, keySet };
   } catch (error) {
     const status = error instanceof KubernetesApiError ? error.status : undefined;
     if (status === 404 || status === 403) return undefined;
