@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { argv, env, exit, stderr, stdout } from 'node:process';
+import { argv, env, exit, getuid, stderr, stdout } from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { prepare } from './prepare.mjs';
 
@@ -25,6 +25,7 @@ async function loadRunner() {
 /** What the cluster of this kind is made of, beside the images. */
 async function prepareRig(kind) {
   if (kind !== 'local') return;
+  if (getuid?.() !== 0) throw new Error('a cluster on this machine takes root; kind does not');
   Object.assign(env, await prepare('e2e', ['network', 'kubernetes-node']));
   const { clusterPrograms, ensureKubernetes, kubernetesBin } = await import('./kubernetes.mjs');
   await ensureKubernetes({ names: clusterPrograms, say });

@@ -20,7 +20,7 @@ export async function startRelay(
   });
   const { port } = server.address() as AddressInfo;
   const [nsenter = '', ...into] = insideArgv(pid);
-  const script = join(findCheckout().root, 'e2e', 'rig', 'local', 'relay.mjs');
+  const script = join(findCheckout().root, 'e2e', 'rig', 'local', 'carry.mjs');
   const child = fork(script, [target.ip, String(target.port)], {
     execPath: nsenter,
     execArgv: [...into, process.execPath],
