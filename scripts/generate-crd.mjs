@@ -1,4 +1,5 @@
-// Writes the CRD, the policy on unknown fields and the reference page of TrafficPolicy from the schemas in src/sources/parse; `--check` only compares.
+// Writes the CRD, the policy on unknown fields and the reference page of TrafficPolicy from the schemas in src/sources/parse, then what deploy/ makes of them; `--check` only compares.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -62,4 +63,10 @@ for (const [name, text] of Object.entries(outputs)) {
     console.error(`${name} is stale: run node scripts/generate-crd.mjs`);
     process.exitCode = 1;
   }
+}
+
+// The Helm chart carries the definition too.
+if (!process.argv.includes('--check')) {
+  const script = join(root, 'scripts', 'generate-deploy.mjs');
+  execFileSync(process.execPath, [script], { stdio: 'inherit' });
 }

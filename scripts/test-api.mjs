@@ -61,6 +61,8 @@ try {
   const status = await runJest({
     ...childEnv,
     SKERRY_KUBERNETES_BIN,
+    SKERRY_KUBECTL: found.kubectl,
+    SKERRY_HELM: found.helm,
     SKERRY_TEST_KUBECONFIG: server.kubeconfig,
   });
   await server.stop();
