@@ -66,7 +66,7 @@ interface Held<T> extends ObjectMeta {
 
 /** An API server that restarts is found again soon; one that is overloaded is left alone. */
 const backoff = { baseMs: 500, maxMs: 10_000 };
-/** Bookmarks come about once a minute. */
+/** Bookmarks come about once a minute, but not from an old etcd: then a watch is opened anew this often. */
 const idleTimeoutMs = 150_000;
 const secondLookMs = 5_000;
 /** A watch that ended sooner than this, and without an event, has got nowhere. */
@@ -224,6 +224,8 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
       hasWatchList = false;
       return;
     }
+    // Silence is no failure; whether somebody is still there, the next watch tells.
+    if (error instanceof KubernetesApiError && error.reason === 'Idle') return;
     const text = error instanceof Error ? error.message : String(error);
     if (text !== problem) options.onProblem?.(text);
     problem = text;
