@@ -16,9 +16,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
-import { argv, env, execPath, exit, stderr, stdout } from 'node:process';
+import { argv, execPath, exit, stderr, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import {
+  bundlePlugin,
+  librariesOf,
+  locate,
+  modulesOf,
+  pluginFile,
+  runtimeLinks,
+} from './cni-runtime.mjs';
 import { ensureEnvoy, envoyVersion } from './envoy-path.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -42,20 +50,6 @@ async function bundle(entryPoints, outdir) {
     ...{ platform: 'node', target: 'node20', format: 'esm', outExtension: { '.js': '.mjs' } },
     ...{ minifyWhitespace: true, banner: { js: banner } },
   });
-}
-
-/** Where a program of this machine is. */
-function locate(name) {
-  const folders = `${env.PATH ?? ''}:${searchPath}`.split(':');
-  const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
-  if (found === undefined) throw new Error(`${name} is not on this machine: install its package`);
-  return found;
-}
-
-/** The shared libraries of programs and their loader, as ldd names them. */
-function librariesOf(paths) {
-  const text = execFileSync('ldd', paths, { encoding: 'utf8' });
-  return new Set([...text.matchAll(/(?:=> )?(\/\S+) \(0x/g)].map(([, path]) => path));
 }
 
 /** A folder that becomes a layer. */
@@ -108,24 +102,40 @@ function nodeLayer(work) {
   return layer.folder;
 }
 
-/** What redirection runs: nftables through iptables, with its modules, and ip. */
+/** Where the programs of redirection lie in the image. */
+const networkPrograms = {
+  ip: '/usr/sbin/ip',
+  nsenter: '/usr/bin/nsenter',
+  'xtables-nft-multi': '/usr/sbin/xtables-nft-multi',
+};
+
+/** What redirection runs: nftables through iptables, with its modules, ip, and nsenter. */
 function networkLayer(work) {
   const layer = createLayer(work, 'network');
-  const multi = locate('xtables-nft-multi');
-  copyPrograms(layer, { '/usr/sbin/xtables-nft-multi': multi, '/usr/sbin/ip': locate('ip') });
+  const here = Object.entries(networkPrograms).map(([name, path]) => [path, locate(name)]);
+  copyPrograms(layer, Object.fromEntries(here));
   for (const family of ['iptables', 'ip6tables']) {
     for (const end of ['', '-save', '-restore']) {
       layer.link(`/usr/sbin/${family}-nft${end}`, 'xtables-nft-multi');
     }
   }
-  const library = [...librariesOf([multi])].find((path) => path.includes('libxtables'));
-  if (library === undefined)
-    throw new Error('xtables-nft-multi has no libxtables: a static build?');
-  // Where the library was built to look; the loader names it by a path that may be a link.
-  const modules = join('/usr', dirname(library).replace(/^\/usr/, ''), 'xtables');
-  for (const name of readdirSync(modules).filter((file) => /^lib(xt|ipt|ip6t)_/.test(file))) {
-    layer.copy(join(modules, name), join(modules, name), 0o644);
-  }
+  for (const path of modulesOf(locate('xtables-nft-multi'))) layer.copy(path, path, 0o644);
+  return layer.folder;
+}
+
+/** The runtime of the CNI plugin, which names what the layers before hold. */
+async function cniLayer(work) {
+  const layer = createLayer(work, 'cni');
+  const here = Object.keys(networkPrograms).map((name) => locate(name));
+  const links = runtimeLinks({
+    programs: { node: '/usr/local/bin/node', ...networkPrograms },
+    libraries: librariesOf([execPath, ...here]),
+    modules: modulesOf(locate('xtables-nft-multi')),
+  });
+  for (const [name, target] of Object.entries(links)) layer.link(`/opt/skerry/cni/${name}`, target);
+  const plugin = join(work, pluginFile);
+  await bundlePlugin(plugin);
+  layer.copy(plugin, `/opt/skerry/cni/${pluginFile}`, 0o644);
   return layer.folder;
 }
 
@@ -221,7 +231,7 @@ function writeArchive(work, { name, layers, config, archive }) {
 const images = {
   skerry: {
     tag: version,
-    layers: ['node', 'network', 'skerry'],
+    layers: ['node', 'network', 'cni', 'skerry'],
     config: { Entrypoint: ['/usr/local/bin/skerry'], User: '65532:65532' },
   },
   envoy: {
@@ -240,7 +250,7 @@ const images = {
 };
 
 const makers = {
-  ...{ node: nodeLayer, network: networkLayer, skerry: skerryLayer },
+  ...{ node: nodeLayer, network: networkLayer, cni: cniLayer, skerry: skerryLayer },
   ...{ envoy: envoyLayer, apps: appsLayer },
 };
 

@@ -44,7 +44,8 @@ if [ ! -x "$runtime/ld.so" ]; then
 fi
 unset NODE_OPTIONS LD_PRELOAD LD_LIBRARY_PATH
 printf '%s' "$config" |
-  "$runtime/ld.so" --library-path "$runtime/lib" "$runtime/node" "$runtime/skerry-cni.cjs"
+  "$runtime/ld.so" --inhibit-cache --library-path "$runtime/lib" \\
+    "$runtime/node" "$runtime/skerry-cni.cjs"
 `;
 }
 
@@ -59,6 +60,7 @@ config=$(cat)
 `;
 }
 
+// In brackets `[` stands last, since bash takes `[:` for the beginning of a class of characters.
 // `${x%%[…]*}` costs what stands before the match; all else here is constant per token, and the
 // runtimes write members in the order of their names, so nothing of a user's comes before the result.
 const scanner = `
@@ -81,7 +83,7 @@ skip_string() {
 find_result() {
   rest=$config depth=0 text= name=
   while :; do
-    part=\${rest%%[]\\"\\{\\}[:,]*}
+    part=\${rest%%[]:,\\"\\{\\}[]*}
     [ "$part" = "$rest" ] && return 1
     rest=\${rest#"$part"}
     case $rest in

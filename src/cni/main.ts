@@ -1,15 +1,14 @@
 /** The plugin as a node starts it: `node skerry-cni.cjs`, from the directory of its runtime. */
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { runPlugin } from './plugin.js';
 import { errorCodes, spellError } from './protocol.js';
-import { createRedirector } from './redirector.js';
+import { createRedirector, useModulesOf } from './redirector.js';
 
 async function main(): Promise<void> {
   const call = { env: process.env, stdin: readFileSync(0, 'utf8') };
   const runtime = dirname(process.argv[1] ?? '');
-  // Where iptables has its extensions, for the processes that are started from here.
-  process.env['XTABLES_LIBDIR'] = join(runtime, 'xtables');
+  useModulesOf(runtime);
   const { exitCode, stdout } = await runPlugin(call, createRedirector(runtime));
   process.exitCode = exitCode;
   process.stdout.write(stdout);

@@ -1,9 +1,8 @@
-/** Sets and checks redirection in network namespaces of this node, with the programs of an installed runtime. */
+/** Sets and checks redirection in network namespaces of this node, with the programs of a runtime. */
 import { join } from 'node:path';
 import {
   applyRedirect,
   checkRedirect,
-  isRedirected,
   runOnHost,
   type IpFamily,
   type Redirection,
@@ -19,13 +18,13 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   ip: ['ip'],
 };
 
-/** A redirector that also sees what needs mending. */
+/** A redirector that also tells whose namespace one is. */
 export interface NodeRedirector extends Redirector {
-  /** Whether a namespace has rules of ours, of whatever version. */
-  isRedirected(netns: string, redirection: Redirection): Promise<boolean>;
+  /** The addresses of a namespace's interfaces. Rejects where it cannot be entered. */
+  addresses(netns: string): Promise<readonly string[]>;
 }
 
-/** `runtime` is a directory that `installRuntime` filled; nothing else of the node is used. */
+/** `runtime` is the folder of a runtime, installed or in the image; nothing else of the node is used. */
 export function createRedirector(runtime: string, run: RunCommand = runOnHost): NodeRedirector {
   const optionsFor = async (
     netns: string,
@@ -39,19 +38,31 @@ export function createRedirector(runtime: string, run: RunCommand = runOnHost): 
       await applyRedirect(await optionsFor(netns, redirection));
     },
     check: async (netns, redirection) => checkRedirect(await optionsFor(netns, redirection)),
-    isRedirected: async (netns, redirection) => isRedirected(await optionsFor(netns, redirection)),
+    addresses: (netns) => listAddresses(enter(runtime, netns, run)),
   };
+}
+
+/** Tells the iptables of a runtime where its modules are, for all that this process starts. */
+export function useModulesOf(runtime: string): void {
+  process.env['XTABLES_LIBDIR'] = join(runtime, 'xtables');
 }
 
 /** Runs the runtime's programs by its own loader and libraries, within a network namespace. */
 function enter(runtime: string, netns: string, run: RunCommand): RunCommand {
   const loader = join(runtime, 'ld.so');
-  const load = ['--library-path', join(runtime, 'lib')];
+  // Without the cache of the node's own loader, which would offer its libraries to ours.
+  const load = ['--inhibit-cache', '--library-path', join(runtime, 'lib')];
   return (file, args, input) => {
     const [program, ...first] = programs[file] ?? [file];
     const command = [loader, ...load, join(runtime, program ?? file), ...first, ...args];
     return run(loader, [...load, join(runtime, 'nsenter'), `--net=${netns}`, ...command], input);
   };
+}
+
+async function listAddresses(run: RunCommand): Promise<readonly string[]> {
+  const { status, stdout, stderr } = await run('ip', ['-o', 'addr', 'show'], '');
+  if (status !== 0) throw new Error(`ip addr failed with status ${status}: ${stderr.trim()}`);
+  return [...stdout.matchAll(/ inet6? ([0-9a-f.:]+)/g)].map(([, address = '']) => address);
 }
 
 /**
@@ -63,7 +74,6 @@ async function presentFamilies(
   run: RunCommand,
 ): Promise<readonly IpFamily[]> {
   if (!redirection.families.includes('v6')) return redirection.families;
-  const { status, stdout } = await run('ip', ['-6', '-o', 'addr', 'show'], '');
-  const hasIpv6 = status === 0 && stdout.trim() !== '';
+  const hasIpv6 = (await listAddresses(run)).some((address) => address.includes(':'));
   return redirection.families.filter((family) => family !== 'v6' || hasIpv6);
 }

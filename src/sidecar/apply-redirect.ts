@@ -129,17 +129,6 @@ export async function checkRedirect(options: ApplyRedirectOptions): Promise<read
   return found;
 }
 
-/** Whether every family has rules of ours, of whatever version and options. */
-export async function isRedirected(
-  options: Pick<ApplyRedirectOptions, 'families' | 'run'>,
-): Promise<boolean> {
-  for (const family of options.families) {
-    const saved = await saveFamily(options, family);
-    if (!saved.split('\n').some((line) => line.startsWith(`:${outboundChain} `))) return false;
-  }
-  return true;
-}
-
 function saveFamily({ run }: Pick<ApplyRedirectOptions, 'run'>, family: IpFamily): Promise<string> {
   return runOrFail(run ?? runOnHost, [programs[family].save, '-t', 'nat'], '');
 }

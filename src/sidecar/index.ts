@@ -23,7 +23,6 @@ export {
 export {
   applyRedirect,
   checkRedirect,
-  isRedirected,
   RedirectError,
   runOnHost,
   type ApplyRedirectOptions,
