@@ -90,6 +90,8 @@ export interface Pod {
   /** Phase Succeeded or Failed: its address may belong to another pod already. */
   readonly isFinished: boolean;
   readonly containerPorts: readonly ContainerPort[];
+  /** Ports that callers reach without the sidecar, also where there is one. */
+  readonly unredirectedPorts: readonly number[];
 }
 
 /** A Namespace. */

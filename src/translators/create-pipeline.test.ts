@@ -68,6 +68,24 @@ test('what a sidecar would be answered can be read before anybody asks, and send
   expect(texts(pipeline.apply({}))).toEqual([]);
 });
 
+test('a port that redirection leaves alone is called in plaintext, by Service as by address', () => {
+  const metrics = aService('metrics', {
+    clusterIPs: ['10.96.0.2'],
+    ports: [{ name: 'http', port: 9090, transport: 'TCP', protocol: 'http' }],
+  });
+  const open = { ...cart, unredirectedPorts: [8080] };
+  const slice = aSlice('metrics', ['10.1.0.1']);
+  const { view } = compile(open, client, metrics, slice);
+  for (const name of ['http|10.96.0.2:9090', 'http|10.1.0.1:8080', 'tcp|10.1.0.1:8080']) {
+    const answer = view.cluster(client, name);
+    expect(answer?.cluster.spiffeIds).toEqual([]);
+    expect(answer?.endpoints?.localities[0]?.endpoints).toMatchObject([
+      { ip: '10.1.0.1', port: 8080, isInMesh: false },
+    ]);
+  }
+  expect(view.cluster(client, 'tcp|10.1.0.1:9000')?.cluster.spiffeIds).toHaveLength(1);
+});
+
 test('a policy reaches its workloads as servers, callers of its routes, and what its egress governs', () => {
   const strict = aPolicy('strict', { mtls: { mode: 'Strict', ports: new Map(), isFloor: false } });
   const locked = aPolicy('locked', { namespace: 'web', egressMode: 'KnownOnly' });

@@ -21,6 +21,9 @@ import { openObject, type ApiKind } from './header.js';
 export const podApi: ApiKind = { group: '', version: 'v1', kind: 'Pod', isNamespaced: true };
 
 const proxyContainer = 'skerry-proxy';
+const excludeInboundPorts = 'skerry.dev/exclude-inbound-ports';
+/** Readiness and metrics, which the sidecar itself serves in plaintext. */
+const sidecarPorts: readonly number[] = [15021, 15090];
 
 /** Reads a Pod; the error lists every field that is wrong. */
 export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
@@ -33,6 +36,9 @@ export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
   const containers = readContainers(spec);
   const nodeName = readString(child(spec, 'nodeName'));
   const phase = readString(child(status, 'phase'));
+  const isInMesh =
+    containers.some(({ name }) => name === proxyContainer) ||
+    annotations['skerry.dev/sidecar'] === 'true';
   const pod: Pod = {
     kind: 'Pod',
     key: podKey(ref.namespace, ref.name),
@@ -44,15 +50,21 @@ export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
     serviceAccount: readServiceAccount(child(spec, 'serviceAccountName')),
     ...(nodeName === undefined || nodeName === '' ? {} : { nodeName }),
     ips: readIps(status),
-    isInMesh:
-      containers.some(({ name }) => name === proxyContainer) ||
-      annotations['skerry.dev/sidecar'] === 'true',
+    isInMesh,
     isHostNetwork: readBoolean(child(spec, 'hostNetwork')) ?? false,
     isTerminating: !isAbsent(child(metadata, 'deletionTimestamp')),
     isFinished: phase === 'Succeeded' || phase === 'Failed',
     containerPorts: containers.flatMap(({ name, ports }) => (name === proxyContainer ? [] : ports)),
+    unredirectedPorts: isInMesh ? readUnredirected(annotations[excludeInboundPorts]) : [],
   };
   return findings.hasErrors() ? fail(findings.list()) : ok(pod);
+}
+
+/** The webhook has refused what is no port. */
+function readUnredirected(excluded = ''): readonly number[] {
+  const ports = excluded.split(',').map((text) => Number(text.trim()));
+  const valid = ports.filter((port) => Number.isInteger(port) && port > 0 && port <= 65_535);
+  return [...new Set([...sidecarPorts, ...valid])];
 }
 
 function openMap(place: Cursor): Cursor {

@@ -150,6 +150,7 @@ test('a Pod keeps what the mesh uses', () => {
     isTerminating: false,
     isFinished: false,
     containerPorts: [{ name: 'web', port: 8080 }, { port: 9000 }],
+    unredirectedPorts: [],
   });
 });
 
@@ -186,6 +187,16 @@ test.each([
   ['nothing of it', {}, {}, false],
 ])('a Pod with %s is in the mesh or not', (_, fields, metadata, expected) => {
   expect(readPod(fields, metadata).isInMesh).toBe(expected);
+});
+
+test('callers reach excluded ports, and those that the sidecar serves, without the sidecar', () => {
+  const metadata = {
+    annotations: {
+      'skerry.dev/sidecar': 'true',
+      'skerry.dev/exclude-inbound-ports': '8081, 9000,x',
+    },
+  };
+  expect(readPod({}, metadata).unredirectedPorts).toEqual([15021, 15090, 8081, 9000]);
 });
 
 test('the ports of the sidecar itself are not the workload’s', () => {

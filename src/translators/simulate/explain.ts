@@ -156,7 +156,8 @@ function judgeEndpoint(
       : `plaintext to ${text}, which is not in the mesh`,
     from: [],
   };
-  if (owner === undefined || port === undefined) {
+  const isSeen = owner?.unredirectedPorts.includes(endpoint.port) === false;
+  if (owner === undefined || port === undefined || !isSeen) {
     return { steps: [tls], outcome: { endpoint: text, verdict: 'admitted', by: 'no sidecar' } };
   }
   const caller = call.from;

@@ -65,6 +65,7 @@ export function largePod(index: number, replica: number, options: LargeMeshOptio
     isTerminating: false,
     isFinished: false,
     containerPorts: [],
+    unredirectedPorts: [],
   };
 }
 

@@ -30,6 +30,7 @@ export function aPod(name: string, fields: Partial<Pod> = {}): Pod {
     isTerminating: false,
     isFinished: false,
     containerPorts: [],
+    unredirectedPorts: [],
     ...fields,
   };
 }

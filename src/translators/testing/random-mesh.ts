@@ -110,6 +110,7 @@ const pod: fc.Arbitrary<Pod> = fc
     key: podKey(fields.namespace, fields.name),
     ...fields,
     containerPorts: [],
+    unredirectedPorts: [],
   }));
 
 const caller: fc.Arbitrary<CallerRule> = fc

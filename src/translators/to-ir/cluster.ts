@@ -12,6 +12,7 @@ import {
 import { identitiesOf } from './endpoint-group.js';
 import { groupEndpoints } from './endpoints.js';
 import type { EndpointTables } from './tables.js';
+import { hasSidecarAt } from './workload.js';
 
 const connectTimeoutMs = 1000;
 
@@ -82,7 +83,7 @@ function acceptedIdentities(
           ?.byPort.find(({ port }) => port === destination.port)?.spiffeIds ?? []
       );
     case 'pod':
-      return destination.owner.isInMesh ? [destination.owner.spiffeId] : [];
+      return hasSidecarAt(destination.owner, destination.port) ? [destination.owner.spiffeId] : [];
     case 'outside':
     case 'dns':
     case 'nowhere':

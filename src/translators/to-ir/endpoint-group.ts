@@ -13,6 +13,7 @@ import {
 } from '../../model/index.js';
 import { selectedPorts } from './selected-ports.js';
 import type { WorkloadTables } from './tables.js';
+import { hasSidecarAt } from './workload.js';
 
 /** One endpoint of a port. */
 export interface GroupEndpoint {
@@ -123,7 +124,7 @@ function endpointsOf(
       port,
       health: healthOf(endpoint, service.publishNotReadyAddresses),
       zone: zoneOf(endpoint, read, tables),
-      isInMesh: owner?.isInMesh ?? false,
+      isInMesh: owner !== undefined && hasSidecarAt(owner, port),
       ...(owner === undefined ? {} : { pod: owner.pod, spiffeId: owner.spiffeId }),
     };
   });

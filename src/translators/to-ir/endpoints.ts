@@ -12,6 +12,7 @@ import {
 import type { GroupEndpoint } from './endpoint-group.js';
 import { matchesLabels } from './labels.js';
 import type { EndpointTables } from './tables.js';
+import { hasSidecarAt } from './workload.js';
 
 /** The modes of a workload's ports; the entry without a port is all others. */
 export type PortModes = readonly Pick<InboundPortIr, 'port' | 'mtls'>[];
@@ -68,7 +69,7 @@ export function toEndpoints(
       const { ip, port } = destination;
       const isInMesh =
         destination.kind === 'pod' &&
-        destination.owner.isInMesh &&
+        hasSidecarAt(destination.owner, port) &&
         takesMeshTls(destination.owner.pod, port, read, tables);
       const endpoint: EndpointIr = { ip, port, health: 'healthy', isInMesh };
       return { cluster: name, localities: [{ zone: '', endpoints: [endpoint] }], origins };

@@ -22,6 +22,7 @@ export interface Workload {
   readonly isTerminating: boolean;
   readonly creationTimestampMs: number;
   readonly containerPorts: readonly ContainerPort[];
+  readonly unredirectedPorts: readonly number[];
 }
 
 /** What an address is, by the pod that owns it. */
@@ -29,6 +30,7 @@ export interface AddressOwner {
   readonly pod: PodKey;
   readonly spiffeId: SpiffeId;
   readonly isInMesh: boolean;
+  readonly unredirectedPorts: readonly number[];
 }
 
 /** A pod with a sidecar: who is configured. */
@@ -57,6 +59,7 @@ export function toWorkload(pod: Pod, trustDomain: string): Workload | undefined 
     isTerminating: pod.isTerminating,
     creationTimestampMs: pod.creationTimestampMs ?? 0,
     containerPorts: pod.containerPorts,
+    unredirectedPorts: pod.unredirectedPorts,
   };
 }
 
@@ -105,5 +108,14 @@ export function toAddressOwner(workload: Workload | undefined): AddressOwner | u
     pod: workload.pod,
     spiffeId: workload.spiffeId,
     isInMesh: workload.isInMesh,
+    unredirectedPorts: workload.unredirectedPorts,
   };
+}
+
+/** Whether what comes to this port of the pod comes to its sidecar. */
+export function hasSidecarAt(
+  owner: Pick<AddressOwner, 'isInMesh' | 'unredirectedPorts'>,
+  port: number,
+): boolean {
+  return owner.isInMesh && !owner.unredirectedPorts.includes(port);
 }
