@@ -1,5 +1,7 @@
 /** `skerry inject`: what the webhook would make of the pods in a file. */
 import { readFile } from 'node:fs/promises';
+import { stdin } from 'node:process';
+import { text as readAll } from 'node:stream/consumers';
 import { Option, type Command } from 'commander';
 import { defaultSettings } from '../../webhook/index.js';
 import type { CommandDefinition } from '../command.js';
@@ -17,8 +19,9 @@ interface Flags {
 }
 
 async function readInput(file: string): Promise<string> {
-  const path = file === '-' ? '/dev/stdin' : file;
-  return readFile(path, 'utf8').catch((error: unknown) => {
+  // Not the path /dev/stdin, which cannot be opened where it is a socket.
+  const reading = file === '-' ? readAll(stdin) : readFile(file, 'utf8');
+  return reading.catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CommandError(`cannot read ${file}: ${reason}`, exitCode.usage);
   });
