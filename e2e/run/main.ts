@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { installSkerry } from '../kit/cluster/cluster.js';
 import { openRig, type Rig } from '../rig/index.js';
 import { gatherEvidence } from './evidence.js';
-import { namespacesOf, removeTraces } from './namespaces.js';
+import { removeTraces } from './namespaces.js';
 import { findSuites, runSuite, type SuiteOutcome } from './suites.js';
 
 export { chooseRig } from '../rig/index.js';
@@ -41,6 +41,7 @@ export async function runSuites(options: RunOptions): Promise<RunOutcome> {
   process.env['SKERRY_E2E_RIG'] = kind;
   process.env['SKERRY_E2E_CLUSTER'] = name;
   process.env['SKERRY_E2E_PROGRAM'] = options.program;
+  process.env['KUBECONFIG'] = rig.kubeconfig;
   const down = async (): Promise<void> => {
     if (options.isKept) say(`the cluster is kept: export KUBECONFIG=${rig.kubeconfig}`);
     else await timed(say, 'the cluster is gone', () => rig.down());
@@ -88,7 +89,8 @@ async function runAll(
   process.env['SKERRY_E2E_LOGS'] = logs;
   const outcomes: SuiteOutcome[] = [];
   for (const suite of suites) {
-    const before = await namespacesOf(rig);
+    // Of an earlier run that was killed, or that has kept the cluster.
+    await removeTraces(rig);
     const outcome = await runSuite(suite);
     outcomes.push(outcome);
     const { passed, failed, seconds } = outcome;
@@ -104,8 +106,8 @@ async function runAll(
         say(`Skerry could not be installed again: ${String(error)}`);
       });
     }
-    await removeTraces(rig, before);
   }
+  await removeTraces(rig);
   await rm(logs, { recursive: true, force: true });
   const sum = (of: (outcome: SuiteOutcome) => number): number =>
     outcomes.reduce((total, outcome) => total + of(outcome), 0);

@@ -92,16 +92,16 @@ export function controllerPods(rig: Rig): Promise<readonly PodObject[]> {
   return podsOf(rig, systemNamespace, labels.join(','));
 }
 
-/** What the command line prints, run as a user would from a checkout. Throws CommandError where it fails. */
-export async function skerry(...args: readonly string[]): Promise<string> {
+/** What the command line prints, told of this cluster by KUBECONFIG. Throws CommandError where it fails. */
+export async function skerry(args: readonly string[], input = ''): Promise<string> {
   const { SKERRY_E2E_PROGRAM: program } = process.env;
   if (program === undefined) throw new Error('SKERRY_E2E_PROGRAM does not name the command line');
-  return (await runCommand([process.execPath, program, ...args])).stdout;
+  return (await runCommand([process.execPath, program, ...args], input)).stdout;
 }
 
 /** Installs Skerry as a user does, and waits until all replicas are ready and pods can be injected. */
 export async function installSkerry(rig: Rig): Promise<void> {
-  await rig.kubectl(['apply', '-f', '-'], { input: await skerry('install') });
+  await rig.kubectl(['apply', '-f', '-'], { input: await skerry(['install']) });
   await untilInstalled(rig);
 }
 

@@ -10,7 +10,6 @@ import { manifest } from '../manifest.js';
 import {
   openClusterRig,
   podsOf,
-  skerry,
   untilInstalled,
   type KubernetesObject,
   type PodObject,
@@ -25,8 +24,6 @@ export interface Suite {
   stop(): Promise<void>;
   /** What kubectl prints. Throws CommandError where it fails. */
   kubectl(...args: readonly string[]): Promise<string>;
-  /** What `skerry` prints when it is told of this cluster. */
-  skerry(...args: readonly string[]): Promise<string>;
   /** Applies files of `manifests/` by their names, or objects, without waiting. */
   apply(...what: readonly (string | object)[]): Promise<void>;
   /** Removes the same. */
@@ -95,7 +92,6 @@ export function openSuite(url: string): Suite {
     stop: async () => {
       await Promise.all(agents.map((agent) => agent.stop()));
     },
-    skerry: (...args) => skerry(...args, '--kubeconfig', rig.kubeconfig),
     apply: async (...what) => {
       await send('apply', what);
     },
