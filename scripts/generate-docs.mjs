@@ -1,30 +1,40 @@
-// Writes docs/diagnostics.md from the table of codes in src/model; `--check` only compares.
+// Writes docs/diagnostics.md from the tables of codes in src/model and src/cli/check; `--check` only compares.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
 
-const source = fileURLToPath(new URL('../src/model/diagnostic-codes.ts', import.meta.url));
-const target = fileURLToPath(new URL('../docs/diagnostics.md', import.meta.url));
+const fromRoot = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const target = fromRoot('docs/diagnostics.md');
 
-const { outputFiles } = buildSync({
-  entryPoints: [source],
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  write: false,
-});
-const { diagnosticCodes } = await import(
-  `data:text/javascript;base64,${Buffer.from(outputFiles[0].text).toString('base64')}`
-);
+/** The exports of a table, which imports nothing. */
+async function load(path) {
+  const { outputFiles } = buildSync({
+    ...{
+      entryPoints: [fromRoot(path)],
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      write: false,
+    },
+  });
+  const code = Buffer.from(outputFiles[0].text).toString('base64');
+  return await import(`data:text/javascript;base64,${code}`);
+}
+
+const { diagnosticCodes } = await load('src/model/diagnostic-codes.ts');
+const { checkCodes } = await load('src/cli/check/codes.ts');
 
 const cell = (text) => text.replaceAll('|', '\\|');
-const rows = Object.keys(diagnosticCodes)
-  .sort()
-  .map((code) => {
-    const { cause, remedy } = diagnosticCodes[code];
-    return `| \`${code}\` | ${cell(cause)} | ${cell(remedy)} |`;
-  });
-const text = `<!-- Written by scripts/generate-docs.mjs from src/model/diagnostic-codes.ts; do not edit. -->
+/** Rows sorted by code; `columns` are fields of what a code stands for. */
+const rowsOf = (codes, columns) =>
+  Object.keys(codes)
+    .sort()
+    .map((code) => {
+      const cells = columns.map((column) => cell(codes[code][column]));
+      return `| ${[`\`${code}\``, ...cells].join(' | ')} |`;
+    })
+    .join('\n');
+const text = `<!-- Written by scripts/generate-docs.mjs from src/model/diagnostic-codes.ts and src/cli/check/codes.ts; do not edit. -->
 
 # Diagnostics
 
@@ -32,7 +42,15 @@ What Skerry says about your objects. Each finding names the object, the field (\
 
 | Code | Cause | Remedy |
 |---|---|---|
-${rows.join('\n')}
+${rowsOf(diagnosticCodes, ['cause', 'remedy'])}
+
+# What \`skerry check\` finds
+
+Each finding names what it was found in. A \`failed\` one makes the command exit with 1; a \`warning\` does not.
+
+| Code | Weight | Cause | Remedy |
+|---|---|---|---|
+${rowsOf(checkCodes, ['severity', 'cause', 'remedy'])}
 `;
 
 if (process.argv.includes('--check')) {

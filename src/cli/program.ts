@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { adminCommand } from './commands/admin.js';
 import { caCommand } from './commands/ca.js';
+import { checkCommand } from './commands/check.js';
 import { configCommand } from './commands/config.js';
 import { controllerCommand } from './commands/controller.js';
 import { explainCommand } from './commands/explain.js';
@@ -20,6 +21,7 @@ const commands = [
   installCommand,
   upgradeCommand,
   uninstallCommand,
+  checkCommand,
   adminCommand,
   validateCommand,
   explainCommand,

@@ -1,6 +1,7 @@
 /** Puts an installation into a cluster by server-side apply. */
 import { KubernetesApiError, type KubernetesClient } from '../../sources/index.js';
 import { conditionOf, textAt } from '../cluster/objects.js';
+import { readObject } from '../cluster/read.js';
 import { CommandError } from '../io.js';
 import { pause } from '../pause.js';
 import type { Manifest } from './manifest.js';
@@ -21,13 +22,8 @@ export interface Session {
 const pollMs = 500;
 
 /** The object at a path; undefined where there is none. */
-export async function read(session: Session, path: string): Promise<unknown> {
-  try {
-    return await session.client.send({ method: 'GET', path, signal: session.signal });
-  } catch (error) {
-    if (error instanceof KubernetesApiError && error.status === 404) return undefined;
-    throw error;
-  }
+export function read(session: Session, path: string): Promise<unknown> {
+  return readObject(session.client, path, session.signal);
 }
 
 /**

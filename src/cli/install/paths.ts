@@ -10,13 +10,22 @@ const irregular: Readonly<Record<string, string>> = {
   ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
 };
 
+/** The group and the plural of an object's kind. */
+export function resourceOf({ apiVersion, kind }: Pick<Manifest, 'apiVersion' | 'kind'>): {
+  readonly group: string;
+  readonly resource: string;
+} {
+  const [group = ''] = apiVersion.includes('/') ? apiVersion.split('/') : [];
+  return { group, resource: irregular[kind] ?? `${kind.toLowerCase()}s` };
+}
+
 /** The path of an object, by its kind and name. */
-export function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+export function pathOf(manifest: Manifest): string {
+  const { apiVersion, metadata } = manifest;
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const plural = irregular[kind] ?? `${kind.toLowerCase()}s`;
   const { namespace, name } = metadata;
   const within = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
-  return `${root}${within}/${plural}/${encodeURIComponent(name)}`;
+  return `${root}${within}/${resourceOf(manifest).resource}/${encodeURIComponent(name)}`;
 }
 
 /** `Deployment skerry-system/skerry-controller`: for people. */
