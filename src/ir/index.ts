@@ -1,6 +1,6 @@
 /** The mesh's decisions, before they are spelled for Envoy. */
-export { meshScope, namespaceScope, podScope, type Scope } from './scope.js';
-export type { Origin } from './origin.js';
+export { callersScope, meshScope, namespaceScope, podScope, type Scope } from './scope.js';
+export type { Origin, SettingIr } from './origin.js';
 export {
   formatAddress,
   formatClusterName,
@@ -14,6 +14,7 @@ export type {
   EndpointIr,
   EndpointsIr,
   OutboundListenerIr,
+  OutboundRoutesIr,
   RetryIr,
   RouteActionIr,
   RouteIr,

@@ -9,3 +9,10 @@ export interface Origin {
   /** For a TrafficPolicy: the hash of the spec this was made from, which a NACK condemns. */
   readonly hash?: string;
 }
+
+/** One setting that a policy has decided, for explanations: configuration does not depend on it. */
+export interface SettingIr {
+  /** `connect timeout 2s`. */
+  readonly says: string;
+  readonly origin: Origin;
+}

@@ -7,7 +7,7 @@ import type {
   TextMatch,
 } from '../model/index.js';
 import type { Wire } from './name.js';
-import type { Origin } from './origin.js';
+import type { Origin, SettingIr } from './origin.js';
 
 /** Tries after the first one; nothing is optional any more. */
 export interface RetryIr {
@@ -33,7 +33,7 @@ export interface RouteMatchIr {
 export type RouteActionIr =
   | {
       readonly kind: 'forward';
-      /** Cluster names with weights greater than 0; the sum is not 0. */
+      /** Cluster names with weights greater than 0; the sum is not 0. None: the cluster of the address called. */
       readonly clusters: readonly { readonly name: string; readonly weight: number }[];
       readonly rewritePath?: PathChange;
       readonly rewriteHost?: string;
@@ -61,17 +61,23 @@ export interface RouteIr {
   readonly action: RouteActionIr;
   readonly requestHeaders: HeaderChanges;
   readonly responseHeaders: HeaderChanges;
+  readonly settings: readonly SettingIr[];
   readonly origins: readonly Origin[];
 }
 
-/** The routes of calls to one address; the last route takes everything. */
+/** The routes of calls to some addresses; the last route takes everything. */
 export interface VirtualHostIr {
-  /** Resource name: `http/<address>`, since the RouteConfiguration is called `http`. */
+  /** Resource name: begins with `http/`, since the RouteConfiguration is called `http`. */
   readonly name: string;
-  /** `10.96.0.3:80`: what the app called. */
-  readonly address: string;
+  /** `10.96.0.3:80`: what the app called; `10.96.0.3:*`: every port of it that has no host of its own. */
+  readonly addresses: readonly string[];
   readonly routes: readonly RouteIr[];
   readonly origins: readonly Origin[];
+}
+
+/** The one route configuration of the app's HTTP calls: what holds where no virtual host does. */
+export interface OutboundRoutesIr {
+  readonly route: RouteIr;
 }
 
 /** Where a cluster's connections go. */
@@ -93,6 +99,10 @@ export interface ClusterIr {
   /** The identities that may answer behind mTLS, sorted; used for endpoints that are in the mesh. */
   readonly spiffeIds: readonly SpiffeId[];
   readonly connectTimeoutMs: number;
+  /** When an idle HTTP connection is closed; absent: after the default. */
+  readonly idleTimeoutMs?: number;
+  /** What policies have decided of it; their origins are the cluster's too. */
+  readonly settings: readonly SettingIr[];
   readonly origins: readonly Origin[];
 }
 

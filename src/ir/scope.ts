@@ -1,7 +1,7 @@
 /** Who shares a resource. A sidecar sees the resources of all its scopes; of one name, the nearest wins. */
 declare const brand: unique symbol;
 
-/** `mesh`, `namespace/<name>` or `pod/<namespace>/<name>`, from far to near. */
+/** `mesh`, `namespace/<name>`, `callers/<key>` or `pod/<namespace>/<name>`, from far to near. */
 export type Scope = string & { readonly [brand]: 'Scope' };
 
 /** Shared by every sidecar. */
@@ -10,6 +10,14 @@ export const meshScope = 'mesh' as Scope;
 /** Shared by the sidecars of one namespace. */
 export function namespaceScope(namespace: string): Scope {
   return `namespace/${namespace}` as Scope;
+}
+
+/**
+ * Shared by sidecars of one namespace whose own policies are the same. No sidecar sees it as such:
+ * what stands there is handed to each of them as its own.
+ */
+export function callersScope(key: string): Scope {
+  return `callers/${key}` as Scope;
 }
 
 /** One sidecar's own. */

@@ -28,6 +28,12 @@ export type {
   SliceEndpoint,
 } from './kubernetes.js';
 export type {
+  OutboundSetting,
+  RetryCondition,
+  RetrySetting,
+  TimeoutsSetting,
+} from './outbound-setting.js';
+export type {
   Authorization,
   AuthorizationRule,
   Backend,
@@ -40,8 +46,6 @@ export type {
   PathChange,
   PolicyTarget,
   RefusedPolicy,
-  RetryCondition,
-  RetrySetting,
   RouteMatch,
   RouteRule,
   RuleCondition,

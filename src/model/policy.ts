@@ -1,6 +1,7 @@
 /** TrafficPolicy (skerry.dev/v1alpha1) as parsed: durations in milliseconds, defaults left out, enums checked. */
 import type { Labels } from './kubernetes.js';
 import type { PolicyKey } from './ids.js';
+import type { OutboundSetting, RetrySetting } from './outbound-setting.js';
 
 /** What a policy is about; all targets of one policy are of one class. */
 export type PolicyTarget =
@@ -77,33 +78,6 @@ export interface HeaderChanges {
 export type PathChange =
   | { readonly kind: 'prefix'; readonly value: string }
   | { readonly kind: 'replace'; readonly value: string };
-
-/** Conditions on which a request is tried again. */
-export type RetryCondition =
-  | 'connect-failure'
-  | 'refused-stream'
-  | 'reset-before-request'
-  | 'reset'
-  | 'gateway-error'
-  | '5xx'
-  | 'retriable-4xx'
-  | 'retriable-headers'
-  | 'retriable-status-codes'
-  | 'cancelled'
-  | 'deadline-exceeded'
-  | 'internal'
-  | 'resource-exhausted'
-  | 'unavailable';
-
-/** How requests are tried again. */
-export interface RetrySetting {
-  /** Tries after the first one, 0 to 10. */
-  readonly attempts?: number;
-  readonly on?: readonly RetryCondition[];
-  readonly perTryTimeoutMs?: number;
-  readonly backoff?: { readonly baseMs?: number; readonly maxMs?: number };
-  readonly statusCodes?: readonly number[];
-}
 
 /** One entry of `routes`. */
 export interface RouteRule {
@@ -194,6 +168,8 @@ export interface TrafficPolicy {
   readonly mtls?: MtlsSetting;
   readonly authorization?: Authorization;
   readonly egressMode?: 'AllowAny' | 'KnownOnly';
+  /** `outbound` without egress. */
+  readonly outbound?: OutboundSetting;
 }
 
 /**

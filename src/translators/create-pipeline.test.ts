@@ -99,13 +99,26 @@ test('a policy reaches its workloads as servers, callers of its routes, and what
   expect(pipeline.reached(locked.key)).toEqual([client.key]);
   expect(pipeline.reached(consumer.key)).toEqual([client.key]);
   expect(pipeline.reached(routed.key)).toEqual([cart.key]);
-  expect(pipeline.reach(strict.key).servers).toEqual([cart.key]);
+  expect(pipeline.reach(strict.key).pods).toEqual([cart.key]);
   // By namespace, so that what a route policy reaches is not as large as the mesh.
   expect(pipeline.reach(routed.key)).toEqual({
-    servers: [],
+    pods: [],
     callers: { isAllBut: true, namespaces: ['web'] },
   });
   expect(pipeline.reach(consumer.key).callers).toEqual({ isAllBut: false, namespaces: ['web'] });
+});
+
+test('a policy on outbound reaches whoever makes the calls it speaks of', () => {
+  const outbound = { timeouts: { connectMs: 100 } };
+  const producer = aPolicy('producer', { targets: routed.targets, outbound });
+  const consumer = aPolicy('consumer', { namespace: 'web', targets: routed.targets, outbound });
+  const own = aPolicy('own', { targets: [{ kind: 'Pod', selector: {} }], outbound });
+  const audit = aPolicy('audit', { targets: routed.targets, outbound, mode: 'Audit' });
+  const pipeline = compile(...world, producer, consumer, own, audit);
+  expect(pipeline.reached(producer.key)).toEqual([cart.key, client.key]);
+  expect(pipeline.reached(consumer.key)).toEqual([client.key]);
+  expect(pipeline.reached(own.key)).toEqual([cart.key]);
+  expect(pipeline.reached(audit.key)).toEqual([]);
 });
 
 test('a workload that comes or goes is handed out', () => {

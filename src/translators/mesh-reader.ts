@@ -1,6 +1,7 @@
 /** Reading the compiled mesh from one sidecar's point of view, between turns. */
 import type { Collection } from '../graph/index.js';
 import {
+  formatAddress,
   meshScope,
   namespaceScope,
   podScope,
@@ -8,17 +9,17 @@ import {
   type EndpointsIr,
   type InboundIr,
   type OutboundListenerIr,
+  type OutboundRoutesIr,
   type Scope,
   type VirtualHostIr,
 } from '../ir/index.js';
 import { nameOf, namespaceOf, type Pod, type PodKey, type Service } from '../model/index.js';
 import type { ClusterFamily, Mesh } from './mesh.js';
 import type { PipelineSettings } from './pipeline-contract.js';
-import { egressFeature } from './policies/egress/feature.js';
 import type { ScopedResource } from './scoped-resource.js';
 import type { MeshView } from './simulate/mesh-view.js';
 import { scopedKey } from './to-ir/called-host.js';
-import { toUnknownCluster } from './to-ir/cluster.js';
+import { namespaceHostName } from './to-ir/wide-routes.js';
 
 /** The scopes a pod's sidecar sees, the nearest first. */
 export function scopesOf(pod: PodKey): readonly Scope[] {
@@ -31,17 +32,18 @@ export function inboundOf(mesh: Mesh, pod: PodKey): InboundIr | undefined {
   return mesh.graph.get(mesh.servers, pod)?.ir;
 }
 
-/** The virtual hosts that a pod's sidecar sees, by address. */
+/** The virtual hosts that a pod's sidecar sees, by name. */
 export function virtualHostsOf(mesh: Mesh, pod: PodKey): readonly VirtualHostIr[] {
   const scopes = scopesOf(pod);
   const nearest = new Map<string, { readonly distance: number; readonly ir: VirtualHostIr }>();
-  for (const { scope, ir } of mesh.graph.rows(mesh.virtualHosts).values()) {
+  const rows = [mesh.virtualHosts, mesh.namespaceHosts];
+  for (const { scope, ir } of rows.flatMap((each) => [...mesh.graph.rows(each).values()])) {
     const distance = scopes.indexOf(scope);
-    const former = nearest.get(ir.address);
+    const former = nearest.get(ir.name);
     if (distance < 0 || (former !== undefined && former.distance <= distance)) continue;
-    nearest.set(ir.address, { distance, ir });
+    nearest.set(ir.name, { distance, ir });
   }
-  return [...nearest.keys()].sort().flatMap((address) => nearest.get(address)?.ir ?? []);
+  return [...nearest.keys()].sort().flatMap((name) => nearest.get(name)?.ir ?? []);
 }
 
 /** What a sidecar's scopes hold, the nearest of each name, by type and name. */
@@ -84,13 +86,14 @@ export function createMeshView(mesh: Mesh, settings: PipelineSettings): MeshView
     service: (key) => graph.get(sources.services, key),
     serviceByIp,
     outboundListener: (pod) => outboundOf(mesh, pod.namespace),
-    virtualHost(pod, address): VirtualHostIr | undefined {
-      for (const scope of scopesOf(pod.key)) {
-        const row = graph.get(mesh.virtualHosts, scopedKey(scope, address));
-        if (row !== undefined) return row.ir;
-      }
-      return undefined;
+    virtualHost(pod, ip, port): VirtualHostIr | undefined {
+      const own = nearestOf(mesh, mesh.virtualHosts, pod.key, formatAddress(ip, port));
+      if (own !== undefined) return own.ir;
+      const namespace = serviceByIp(ip)?.namespace ?? podByIp(ip)?.namespace;
+      if (namespace === undefined) return undefined;
+      return nearestOf(mesh, mesh.namespaceHosts, pod.key, namespaceHostName(namespace))?.ir;
     },
+    outboundRoutes: (pod) => outboundRoutesOf(mesh, pod.key),
     cluster: (pod, name) => givenCluster(mesh, pod.key, name) ?? probeCluster(mesh, pod, name),
     inbound: (pod) => inboundOf(mesh, pod.key),
   };
@@ -103,18 +106,40 @@ function outboundOf(mesh: Mesh, namespace: string): OutboundListenerIr {
   return row.ir;
 }
 
+function outboundRoutesOf(mesh: Mesh, pod: PodKey): OutboundRoutesIr {
+  const [everywhere, byPod] = mesh.outboundRoutes;
+  const row = mesh.graph.get(byPod, pod) ?? mesh.graph.get(everywhere, 'mesh');
+  if (row === undefined) throw new Error('the mesh has no routes before the first batch');
+  return row.ir;
+}
+
+/** The row of the nearest scope that has one of this name. */
+function nearestOf<V>(mesh: Mesh, rows: Collection<V>, pod: PodKey, name: string): V | undefined {
+  for (const scope of scopesOf(pod)) {
+    const row = mesh.graph.get(rows, scopedKey(scope, name));
+    if (row !== undefined) return row;
+  }
+  return undefined;
+}
+
 /** What some sidecar of the scopes has, or has asked for. */
 function givenCluster(mesh: Mesh, pod: PodKey, name: string): Answer | undefined {
-  for (const scope of scopesOf(pod)) {
+  const shared = mesh.graph.get(mesh.tables.callers, pod)?.scope;
+  const [own, ...wider] = scopesOf(pod);
+  const scopes = [own, shared, ...wider].filter((scope) => scope !== undefined);
+  let cluster: ClusterIr | undefined;
+  for (const scope of scopes) {
     const key = scopedKey(scope, name);
+    for (const rows of mesh.byCaller) cluster ??= mesh.graph.get(rows, key)?.ir;
     for (const family of mesh.families) {
       const found =
         answerOf(mesh, family, key) ??
         (scope === meshScope ? answerOf(mesh, family, name) : undefined);
-      if (found !== undefined) return found;
+      // Who has a cluster of its own has the endpoints of the wider scope.
+      if (found !== undefined) return { ...found, cluster: cluster ?? found.cluster };
     }
   }
-  return undefined;
+  return cluster && { cluster };
 }
 
 function answerOf(mesh: Mesh, family: ClusterFamily, key: string): Answer | undefined {
@@ -129,15 +154,11 @@ function getFrom<V>(mesh: Mesh, rows: Collection<V> | undefined, key: string): V
 }
 
 /** What a sidecar would be answered if it asked: computed by the graph itself, and dropped again. */
-function probeCluster(mesh: Mesh, pod: Pod, name: string): Answer {
+function probeCluster(mesh: Mesh, pod: Pod, name: string): Answer | undefined {
   const { graph, sources, probed } = mesh;
-  graph.turn(new Map([[sources.probes, new Map([[name, true]])]]));
-  const known = answerOf(mesh, probed, name);
-  graph.turn(new Map([[sources.probes, new Map([[name, undefined]])]]));
-  if (known !== undefined) return known;
-  const egress =
-    graph.get(mesh.tables.namespaceEgress, pod.namespace) ??
-    graph.get(mesh.tables.meshEgress, 'mesh') ??
-    egressFeature.defaultDecision;
-  return { cluster: toUnknownCluster(name, egress) };
+  const probe = `${pod.key}|${name}`;
+  graph.turn(new Map([[sources.probes, new Map([[probe, true]])]]));
+  const found = answerOf(mesh, probed, probe);
+  graph.turn(new Map([[sources.probes, new Map([[probe, undefined]])]]));
+  return found;
 }

@@ -1,15 +1,17 @@
 /** The collections of the mesh that are written or read from outside, as handles. */
 import type { Collection, Graph, Lookup, Source } from '../graph/index.js';
-import type { ClusterIr, EndpointsIr, OutboundListenerIr } from '../ir/index.js';
+import type { ClusterIr, EndpointsIr, OutboundListenerIr, OutboundRoutesIr } from '../ir/index.js';
 import type { Diagnostic, EndpointSlice, Namespace, Node, Pod, Service } from '../model/index.js';
 import type { PipelineSettings } from './pipeline-contract.js';
 import type { Scoped, ScopedResource } from './scoped-resource.js';
 import type { PolicyForm } from './to-ir/attach.js';
+import type { CallerPod } from './to-ir/attach-outbound.js';
 import type { CalledHost } from './to-ir/called-host.js';
 import type { InboundDecision } from './to-ir/inbound.js';
 import type { DestinationTables } from './to-ir/endpoints.js';
 import type { ProtocolTables } from './to-ir/tables.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
+import type { Wanted } from './wanted.js';
 
 /** What the outside writes. */
 export interface PipelineSources {
@@ -45,14 +47,27 @@ export interface Mesh {
   readonly hosts: Collection<CalledHost>;
   /** By PolicyKey. */
   readonly hostsByPolicy: Lookup<CalledHost>;
+  /** By PolicyKey: the pods of whose own calls it speaks. */
+  readonly callersByPolicy: Lookup<CallerPod>;
   readonly virtualHosts: Collection<VirtualHostDecision>;
+  /** By scopedKey of their names: hosts of whole namespaces. */
+  readonly namespaceHosts: Collection<VirtualHostDecision>;
+  /** For the mesh, and by PodKey for sidecars with settings of their own. */
+  readonly outboundRoutes: readonly [
+    Collection<Scoped<OutboundRoutesIr>>,
+    Collection<Scoped<OutboundRoutesIr>>,
+  ];
   /** For the mesh, and by namespace for those with an egress policy. */
   readonly outbound: readonly [
     Collection<Scoped<OutboundListenerIr>>,
     Collection<Scoped<OutboundListenerIr>>,
   ];
-  /** No name of a scope stands in two. */
+  /** No name of a scope stands in two, nor in one of `byCaller`. */
   readonly families: readonly ClusterFamily[];
+  /** Clusters that some callers have in another form, by scopedKey; a scope may be shared by callers. */
+  readonly byCaller: readonly ClusterFamily['clusters'][];
+  /** Names that virtual hosts need where they stand. */
+  readonly routed: Collection<Wanted>;
   readonly probed: ClusterFamily;
   /** Encoded, in the order in which they are handed out. */
   readonly encoded: readonly Collection<ScopedResource>[];
@@ -71,4 +86,6 @@ export interface MeshContext {
   readonly settings: PipelineSettings;
   readonly servers: Collection<InboundDecision>;
   readonly virtualHosts: Collection<VirtualHostDecision>;
+  readonly namespaceHosts: Mesh['namespaceHosts'];
+  readonly outboundRoutes: Mesh['outboundRoutes'];
 }

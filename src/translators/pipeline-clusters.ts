@@ -1,15 +1,18 @@
 /** The collections of clusters and their endpoints: which names are answered, for whom, and from where. */
 import type { Collection } from '../graph/index.js';
-import { meshScope, namespaceScope } from '../ir/index.js';
+import { meshScope } from '../ir/index.js';
 import type { ClusterFamily, Mesh, MeshContext } from './mesh.js';
 import { scopedKey } from './to-ir/called-host.js';
 import { toCluster, toUnknownCluster } from './to-ir/cluster.js';
 import { toEndpoints } from './to-ir/endpoints.js';
 import * as listeners from './to-ir/outbound-listener.js';
+import * as callers from './wanted-by-callers.js';
 import * as wanted from './wanted.js';
 
 /** Who needs which cluster; a name that one family gives to a whole mesh is left out by the later ones. */
-export function defineFamilies(context: MeshContext): Pick<Mesh, 'families' | 'probed'> {
+export function defineFamilies(
+  context: MeshContext,
+): Pick<Mesh, 'families' | 'byCaller' | 'routed' | 'probed'> {
   const { graph, sources, tables, settings, virtualHosts } = context;
   const isEager = settings.layout === 'eager';
   const services = graph.expand('wanted-by-service', sources.services, (row, _key, read) =>
@@ -27,73 +30,95 @@ export function defineFamilies(context: MeshContext): Pick<Mesh, 'families' | 'p
   const pods = graph.derive('wanted-by-pod', allPods, (row, key, read) =>
     wanted.isGiven(read, [services, headless], key) ? undefined : row,
   );
-  const eager = [services, headless, pods];
+  const inMesh = [services, headless, pods];
   const allRouted = graph.expand('all-wanted-by-route', virtualHosts, wanted.wantedByVirtualHost);
   const routed = graph.derive('wanted-by-route', allRouted, (row, _key, read) => {
     const isWider = wanted
       .widerScopes(row.scope)
-      .some((scope) => wanted.isGiven(read, [...eager, allRouted], scopedKey(scope, row.name)));
-    return isWider || wanted.isGiven(read, eager, scopedKey(row.scope, row.name)) ? undefined : row;
+      .some((scope) => wanted.isGiven(read, [...inMesh, allRouted], scopedKey(scope, row.name)));
+    return isWider || wanted.isGiven(read, inMesh, scopedKey(row.scope, row.name))
+      ? undefined
+      : row;
   });
+  const eager = [...inMesh, routed];
   const demanded = graph.derive('wanted-by-demand', sources.demand, (_row, name, read) =>
-    wanted.isGiven(read, [...eager, routed], scopedKey(meshScope, name)) ||
-    wanted.fixedNames.includes(name)
+    wanted.isGiven(read, eager, scopedKey(meshScope, name)) || wanted.fixedNames.includes(name)
       ? undefined
       : { scope: meshScope, name, isEager: false },
   );
-  const probes = graph.derive('wanted-by-probe', sources.probes, (_row, name) => ({
-    scope: meshScope,
-    name,
-    isEager: false,
-  }));
+  const probes = graph.derive('wanted-by-probe', sources.probes, (_row, key) =>
+    callers.wantedByProbe(key),
+  );
+  const define = (origin: string, rows: Collection<wanted.Wanted>): ClusterFamily => ({
+    clusters: defineClusters(origin, rows, context),
+    endpoints: defineEndpoints(origin, rows, context),
+  });
   return {
     families: [
-      defineFamily('service', services, context),
-      defineFamily('headless', headless, context),
-      defineFamily('pod', pods, context),
-      defineFamily('route', routed, context),
-      defineFamily('demand', demanded, context),
-      defineUnknown(context),
+      define('service', services),
+      define('headless', headless),
+      define('pod', pods),
+      define('route', routed),
+      define('demand', demanded),
     ],
-    probed: defineFamily('probe', probes, context),
+    byCaller: defineByCaller({ inMesh, routed }, context),
+    routed,
+    probed: define('probe', probes),
   };
 }
 
-function defineFamily(
+function defineClusters(
   origin: string,
   rows: Collection<wanted.Wanted>,
   { graph, tables, settings }: MeshContext,
-): ClusterFamily {
-  const clusters = graph.derive(
-    `${origin}-clusters`,
-    rows,
-    ({ scope, name, isEager }, _key, read) => {
-      const found = toCluster(name, read, tables, settings);
-      // A route may name only what is there; to a mere asker an unknown address is its namespace's affair.
-      const ir = isEager ? wanted.orRefuse(found, name) : found;
-      return ir === undefined ? undefined : { scope, isEager, ir };
-    },
-  );
-  const endpoints = graph.derive(
-    `${origin}-endpoints`,
-    rows,
-    ({ scope, name, isEager }, _key, read) => {
-      const ir = toEndpoints(name, read, tables, settings);
-      return ir === undefined ? undefined : { scope, isEager, ir };
-    },
-  );
-  return { clusters, endpoints };
+): ClusterFamily['clusters'] {
+  return graph.derive(`${origin}-clusters`, rows, (row, _key, read) => {
+    const { scope, name, isEager, mayBeUnknown } = row;
+    const caller = callers.callerOf(scope, read, tables);
+    const query = { name, ...(caller === undefined ? {} : { caller }) };
+    const found = toCluster(query, read, tables, settings);
+    if (found !== undefined) return { scope, isEager, ir: found };
+    // A route may name only what is there; to a mere asker an unknown address is its namespace's affair.
+    if (isEager) return { scope, isEager, ir: wanted.refusal(name) };
+    if (mayBeUnknown !== true || caller === undefined) return undefined;
+    const egress = listeners.egressOf(caller.namespace, read, tables);
+    return { scope, isEager, ir: toUnknownCluster(query, egress) };
+  });
 }
 
-/** Addresses that nobody in the mesh has, by namespace that asks. */
-function defineUnknown({ graph, sources, tables, settings }: MeshContext): ClusterFamily {
-  const asked = graph.expand('wanted-by-namespace', sources.namespaceDemand, (_row, key) =>
-    wanted.wantedByNamespace(key),
-  );
-  const clusters = graph.derive('unknown-clusters', asked, ({ namespace, name }, _key, read) => {
-    if (toCluster(name, read, tables, settings) !== undefined) return undefined;
-    const egress = listeners.egressOf(namespace, read, tables);
-    return { scope: namespaceScope(namespace), isEager: false, ir: toUnknownCluster(name, egress) };
+function defineEndpoints(
+  origin: string,
+  rows: Collection<wanted.Wanted>,
+  { graph, tables, settings }: MeshContext,
+): NonNullable<ClusterFamily['endpoints']> {
+  return graph.derive(`${origin}-endpoints`, rows, ({ scope, name, isEager }, _key, read) => {
+    const ir = toEndpoints(name, read, tables, settings);
+    return ir === undefined ? undefined : { scope, isEager, ir };
   });
-  return { clusters };
+}
+
+/**
+ * Clusters that differ by caller: of names that are pushed, and of names that are asked for. Their
+ * endpoints are those of the wider scope that has the name too.
+ */
+function defineByCaller(
+  rows: {
+    readonly inMesh: readonly Collection<wanted.Wanted>[];
+    readonly routed: Collection<wanted.Wanted>;
+  },
+  context: MeshContext,
+): readonly ClusterFamily['clusters'][] {
+  const { graph, sources, tables, settings } = context;
+  const pushed = [...rows.inMesh, rows.routed].map((eager) =>
+    graph.expand(`${eager.name}-by-caller`, eager, (row, _key, read) =>
+      callers.wantedBesides(row, read, tables, settings),
+    ),
+  );
+  const all = graph.expand('all-wanted-by-namespace', sources.namespaceDemand, (_row, key, read) =>
+    callers.wantedByNamespace(key, read, tables, settings),
+  );
+  const asked = graph.derive('wanted-by-namespace', all, (row, key, read) =>
+    wanted.isGiven(read, [rows.routed, ...pushed], key) ? undefined : row,
+  );
+  return [...pushed, asked].map((each) => defineClusters(each.name, each, context));
 }

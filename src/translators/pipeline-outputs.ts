@@ -1,19 +1,24 @@
 /** The collections that leave the graph: encoded resources, and what is wrong with the users' objects. */
 import type { Collection } from '../graph/index.js';
-import type { ClusterFamily, Mesh, MeshContext } from './mesh.js';
+import type { Mesh, MeshContext } from './mesh.js';
 import { share, type ScopedResource } from './scoped-resource.js';
 import * as spelled from './spelled.js';
+import { scopedKey } from './to-ir/called-host.js';
 import { toDiagnostics, type Finding } from './to-ir/finding.js';
 import { toShapedInbound } from './to-ir/inbound-shape.js';
 import { findPodProblems, findServiceProblems } from './to-ir/object-findings.js';
 import { findPolicyProblems } from './to-ir/policy-findings.js';
+import { isGiven } from './wanted.js';
+import { scopesOf } from './wanted-by-callers.js';
 
 /** Every resource that sidecars are sent, in the order in which they are handed out. */
 export function defineEncoded(
-  { graph, sources, settings, servers, virtualHosts }: MeshContext,
-  families: readonly ClusterFamily[],
+  context: MeshContext,
+  { families, byCaller, routed }: Pick<Mesh, 'families' | 'byCaller' | 'routed'>,
   outbound: Mesh['outbound'],
 ): readonly Collection<ScopedResource>[] {
+  const { graph, sources, tables, settings, servers } = context;
+  const { virtualHosts, namespaceHosts, outboundRoutes } = context;
   const inbound = graph.derive('inbound', servers, ({ ir }) => toShapedInbound(ir));
   const shapes = graph.expand('inbound-shapes', inbound, ({ shape, ports }) => [[shape, ports]]);
   const encodedShapes = graph.derive('encoded-inbound-shapes', shapes, (ports) =>
@@ -24,6 +29,14 @@ export function defineEncoded(
     ...families.map(({ clusters }) =>
       graph.derive(`encoded-${clusters.name}`, clusters, spelled.clusterResource),
     ),
+    ...byCaller.map((clusters) => {
+      const encoded = graph.derive(`shared-${clusters.name}`, clusters, spelled.clusterResource);
+      return graph.expand(`encoded-${clusters.name}`, encoded, (row, _key, read) =>
+        scopesOf(row.scope, read, tables)
+          .filter((scope) => !isGiven(read, [routed], scopedKey(scope, row.name)))
+          .map((scope) => spelled.keyed({ ...row, scope })),
+      );
+    }),
     ...families.flatMap(({ endpoints }) =>
       endpoints === undefined
         ? []
@@ -37,8 +50,12 @@ export function defineEncoded(
         spelled.keyed(share(resource, { scope: pod, isEager: true, origins })),
       ),
     ),
-    graph.derive('encoded-routes', outbound[0], spelled.outboundRoutesResource),
-    graph.derive('encoded-virtual-hosts', virtualHosts, spelled.virtualHostResource),
+    ...outboundRoutes.map((rows) =>
+      graph.derive(`encoded-${rows.name}`, rows, spelled.outboundRoutesResource),
+    ),
+    ...[virtualHosts, namespaceHosts].map((rows) =>
+      graph.derive(`encoded-${rows.name}`, rows, spelled.virtualHostResource),
+    ),
   ];
 }
 

@@ -1,18 +1,20 @@
 /** The collections of the mesh, from sources to decisions; clusters and outputs have files of their own. */
 import { createGraph, type Graph } from '../graph/index.js';
-import { meshScope, namespaceScope, type Scope } from '../ir/index.js';
+import { formatAddress, meshScope, namespaceScope, type Scope } from '../ir/index.js';
 import type { Mesh, PipelineSources } from './mesh.js';
 import { defineFamilies } from './pipeline-clusters.js';
 import type { PipelineSettings } from './pipeline-contract.js';
 import { defineDiagnostics, defineEncoded } from './pipeline-outputs.js';
 import { egressFeature } from './policies/egress/feature.js';
 import * as attach from './to-ir/attach.js';
+import { toCallerPod, toOutboundPolicy, toRouteSetter } from './to-ir/attach-outbound.js';
 import { toCalledHosts, toHostVariants } from './to-ir/called-host.js';
 import { vipOwner } from './to-ir/destination.js';
 import * as groups from './to-ir/endpoint-group.js';
 import { toPlaintextPorts } from './to-ir/endpoints.js';
 import { toInbound } from './to-ir/inbound.js';
 import * as listeners from './to-ir/outbound-listener.js';
+import { hasRouteSettings } from './to-ir/outbound-settings.js';
 import type {
   EgressTables,
   EndpointTables,
@@ -21,6 +23,7 @@ import type {
   WorkloadTables,
 } from './to-ir/tables.js';
 import { toVirtualHost } from './to-ir/virtual-host.js';
+import { toNamespaceHosts, toOutboundRoutes } from './to-ir/wide-routes.js';
 import * as workloads from './to-ir/workload.js';
 
 /** Defines every collection; nothing is computed until the first turn. */
@@ -48,19 +51,33 @@ export function defineMesh(settings: PipelineSettings): Mesh {
   const hosts = graph.expand('called-hosts', sources.services, (row, _key, read) =>
     toCalledHosts(row, read, tables),
   );
-  const hostsByPolicy = graph.lookup('hosts-by-policy', hosts, ({ policy }) => [policy.key]);
+  const hostsByPolicy = graph.lookup('hosts-by-policy', hosts, ({ policy }) =>
+    policy === undefined ? [] : [policy.key],
+  );
+  const callersByPolicy = graph.lookup('callers-by-policy', tables.callers, ({ caller }) =>
+    caller.policies.map(({ key }) => key),
+  );
   const variants = graph.expand('host-variants', hosts, (row, _key, read) =>
     toHostVariants(row, read, tables, settings),
   );
   const virtualHosts = graph.derive('virtual-hosts', variants, (row, _key, read) =>
     toVirtualHost(row, read, tables, settings),
   );
+  const wide = defineWideRoutes(graph, sources, tables);
   const plaintextPorts = graph.derive('plaintext-ports', servers, ({ ir }) => toPlaintextPorts(ir));
   const destinations = { ...tables, plaintextPorts };
-  const context = { graph, sources, tables: destinations, settings, servers, virtualHosts };
+  const context = {
+    graph,
+    sources,
+    tables: destinations,
+    settings,
+    servers,
+    virtualHosts,
+    ...wide,
+  };
   const own = defineFamilies(context);
   const outbound = defineOutbound(graph, tables, settings);
-  const encoded = defineEncoded(context, own.families, outbound);
+  const encoded = defineEncoded(context, own, outbound);
   const diagnostics = defineDiagnostics(context);
   const found = diagnostics.map(({ rows }) => rows);
   for (const collection of [...encoded, ...found, tables.sidecars]) graph.output(collection);
@@ -72,7 +89,9 @@ export function defineMesh(settings: PipelineSettings): Mesh {
     serversByPolicy,
     hosts,
     hostsByPolicy,
+    callersByPolicy,
     virtualHosts,
+    ...wide,
     outbound,
     ...own,
     encoded,
@@ -124,6 +143,9 @@ function defineWorkloads(
   );
   return {
     services: sources.services,
+    servicesByNamespace: graph.lookup('services-by-namespace', sources.services, (row) => [
+      row.namespace,
+    ]),
     servicesByVip,
     vips,
     namespaces: sources.namespaces,
@@ -159,6 +181,9 @@ function defineEndpoints(
     outsideAddresses: graph.expand('outside-addresses', own, groups.toOutsideAddresses),
     headless,
     headlessByService: graph.lookup('headless-by-service', headless, ({ service }) => [service]),
+    headlessByAddress: graph.lookup('headless-by-address', headless, ({ ip, port }) => [
+      formatAddress(ip, port),
+    ]),
   };
 }
 
@@ -175,12 +200,35 @@ function definePolicies(
   const egress = graph.derive('egress-policies', sources.policies, (form) =>
     attach.toEgressPolicy(form, settings.rootNamespace),
   );
+  const outbound = graph.derive('outbound-policies', sources.policies, (form) =>
+    toOutboundPolicy(form, settings.rootNamespace),
+  );
+  const outboundByTarget = graph.lookup('outbound-by-target', outbound, attach.targetKeys);
+  const callers = graph.derive('callers', tables.sidecars, (row, _key, read) =>
+    toCallerPod(row, read, { outboundByTarget }),
+  );
+  const callerScopes = graph.expand('caller-scopes', callers, (row) => [[row.scope, row]]);
+  const routeSetters = graph.derive('route-setters', tables.sidecars, (row, _key, read) =>
+    toRouteSetter(row, read, { callers }),
+  );
   return {
     ...tables,
     inboundByTarget: graph.lookup('inbound-by-target', inbound, attach.targetKeys),
     routesByService: graph.lookup('routes-by-service', routes, attach.serviceKeys),
     egressPolicies: egress,
     egressByTarget: graph.lookup('egress-by-target', egress, attach.targetKeys),
+    outboundPolicies: outbound,
+    outboundByTarget,
+    callers,
+    callerScopes,
+    callerScopesByNamespace: graph.lookup('caller-scopes-by-namespace', callerScopes, (row) => [
+      row.caller.namespace,
+    ]),
+    callersByScope: graph.lookup('callers-by-scope', callers, ({ scope }) => [scope]),
+    routeSetters,
+    routeSettersByNamespace: graph.lookup('route-setters-by-namespace', routeSetters, (row) => [
+      row.namespace,
+    ]),
   };
 }
 
@@ -217,6 +265,33 @@ function defineProtocols(
       listeners.mergeOpaquePorts(read.all(opaque)),
     ),
     httpByPort: graph.lookup('http-by-port', http, ({ port }) => [String(port)]),
+  };
+}
+
+/** What routes hold where no virtual host of an address does. */
+function defineWideRoutes(
+  graph: Graph,
+  sources: PipelineSources,
+  tables: PolicyTables,
+): Pick<Mesh, 'namespaceHosts' | 'outboundRoutes'> {
+  const namespaces = graph.expand(
+    'route-setting-namespaces',
+    tables.outboundPolicies,
+    (policy, _key, read) =>
+      hasRouteSettings(policy.says) ? listeners.namespacesOf(policy, read, tables) : [],
+  );
+  return {
+    namespaceHosts: graph.expand('namespace-hosts', namespaces, (namespace, _key, read) =>
+      toNamespaceHosts(namespace, read, tables),
+    ),
+    outboundRoutes: [
+      graph.derive('mesh-outbound-routes', sources.constants, (_row, _key, read) =>
+        toOutboundRoutes(undefined, read, tables),
+      ),
+      graph.derive('pod-outbound-routes', tables.routeSetters, (setter, _key, read) =>
+        toOutboundRoutes(setter, read, tables),
+      ),
+    ],
   };
 }
 

@@ -1,4 +1,4 @@
-/** Which sidecars a policy reaches: as servers by what it says of them, as callers by its routes and egress. */
+/** Which sidecars a policy reaches: as servers by what it says of them, as callers by its routes and `outbound`. */
 import type { PodKey, PolicyKey, TrafficPolicy } from '../model/index.js';
 import type { Mesh } from './mesh.js';
 import { isPermitted, namespaceRank } from './to-ir/attach.js';
@@ -6,8 +6,8 @@ import type { CalledHost } from './to-ir/called-host.js';
 
 /** Whom a policy reaches, told by namespace where that is enough, so that it stays small. */
 export interface PolicyReach {
-  /** Pods for which it speaks as servers; sorted. */
-  readonly servers: readonly PodKey[];
+  /** Pods for which it speaks by themselves: as servers, or as callers whom it selects; sorted. */
+  readonly pods: readonly PodKey[];
   readonly callers: NamespaceSet;
 }
 
@@ -26,21 +26,24 @@ export function hasNamespace(set: NamespaceSet, namespace: string): boolean {
 export function policyReach(mesh: Mesh, policy: PolicyKey, rootNamespace: string): PolicyReach {
   const { graph, sources } = mesh;
   const form = graph.get(sources.policies, policy);
-  if (form === undefined) return { servers: [], callers: namespaceSet(false, []) };
+  if (form === undefined) return { pods: [], callers: namespaceSet(false, []) };
   const hosts = graph.find(mesh.hostsByPolicy, policy);
   const governed =
     form.kind === 'TrafficPolicy' ? governedBy(mesh, form, rootNamespace) : namespaceSet(false, []);
+  const told = form.kind === 'TrafficPolicy' ? toldBy(form, rootNamespace) : [];
+  const servers = graph
+    .find(mesh.serversByPolicy, policy)
+    .flatMap(({ ir }) => graph.get(mesh.tables.sidecars, ir.pod)?.pod ?? []);
+  const callers = graph.find(mesh.callersByPolicy, policy).map(({ pod }) => pod);
   return {
-    servers: graph
-      .find(mesh.serversByPolicy, policy)
-      .flatMap(({ ir }) => graph.get(mesh.tables.sidecars, ir.pod)?.pod ?? []),
-    callers: hosts.map(callersOf).reduce(union, governed),
+    pods: [...new Set([...servers, ...callers])].sort(),
+    callers: [...hosts.map(callersOf), ...told].reduce(union, governed),
   };
 }
 
 /** The pods of a reach, sorted; walks over all sidecars. */
-export function reachedPods(mesh: Mesh, { servers, callers }: PolicyReach): readonly PodKey[] {
-  const reached = new Set<PodKey>(servers);
+export function reachedPods(mesh: Mesh, { pods, callers }: PolicyReach): readonly PodKey[] {
+  const reached = new Set<PodKey>(pods);
   for (const { pod, namespace } of mesh.graph.rows(mesh.tables.sidecars).values()) {
     if (hasNamespace(callers, namespace)) reached.add(pod);
   }
@@ -64,6 +67,19 @@ function union(a: NamespaceSet, b: NamespaceSet): NamespaceSet {
     true,
     wide.namespaces.filter((namespace) => !hasNamespace(other, namespace)),
   );
+}
+
+/** Namespaces whose calls it speaks of in `outbound`, by the targets that are called. */
+function toldBy(
+  { outbound, mode, targets, namespace }: TrafficPolicy,
+  rootNamespace: string,
+): readonly NamespaceSet[] {
+  if (outbound === undefined || mode !== 'Enforce') return [];
+  return targets.flatMap((target): NamespaceSet[] => {
+    if (!isPermitted(target, namespace, rootNamespace) || target.kind === 'Pod') return [];
+    const isConsumers = target.kind === 'Service' && target.namespace !== namespace;
+    return [isConsumers ? namespaceSet(false, [namespace]) : namespaceSet(true, [])];
+  });
 }
 
 /** Namespaces whose egress it decides. */

@@ -6,8 +6,8 @@ import {
   type EndpointsIr,
   type InboundPortIr,
   type OutboundListenerIr,
+  type OutboundRoutesIr,
 } from '../ir/index.js';
-import { defaultRetry } from './policies/routes/retry.js';
 import {
   encodeNamed,
   share,
@@ -15,6 +15,7 @@ import {
   type ScopedResource,
   type Sharing,
 } from './scoped-resource.js';
+import { settingOrigins } from './to-ir/outbound-settings.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
 import {
   spellCluster,
@@ -29,13 +30,15 @@ import {
 } from './to-envoy/spell.js';
 
 type Row = readonly [string, ScopedResource];
+type SharedIn = ReturnType<typeof share>;
 
 const eagerInMesh: Sharing = { scope: meshScope, isEager: true, origins: [] };
 
 /** A cluster. */
-export function clusterResource({ scope, isEager, ir }: Scoped<ClusterIr>): ScopedResource {
+export function clusterResource({ scope, isEager, ir }: Scoped<ClusterIr>): SharedIn {
   const encoded = encodeNamed(typeUrls.cluster, spellCluster(ir), ir.name);
-  return share(encoded, { scope, isEager, origins: ir.origins });
+  const origins = [...ir.origins, ...settingOrigins(ir.settings)];
+  return share(encoded, { scope, isEager, origins });
 }
 
 /** The endpoints of a cluster. */
@@ -59,10 +62,10 @@ export function outboundResource(
   return share(encoded, { scope, isEager: true, origins: ir.origins });
 }
 
-/** The one outbound RouteConfiguration. */
-export function outboundRoutesResource({ ir }: Scoped<OutboundListenerIr>): ScopedResource {
-  const routes = spellOutboundRoutes(ir, { retry: defaultRetry });
-  return share(encodeOwn(typeUrls.route, routes), eagerInMesh);
+/** The outbound RouteConfiguration of a scope. */
+export function outboundRoutesResource({ scope, ir }: Scoped<OutboundRoutesIr>): ScopedResource {
+  const encoded = encodeOwn(typeUrls.route, spellOutboundRoutes(ir));
+  return share(encoded, { scope, isEager: true, origins: settingOrigins(ir.route.settings) });
 }
 
 /** An inbound listener and the routes it refers to, for every workload with these ports. */

@@ -16,6 +16,7 @@ import {
 } from './to-envoy/contract.js';
 import { mayCarryHttp, scopedKey } from './to-ir/called-host.js';
 import type { HeadlessAddress } from './to-ir/endpoint-group.js';
+import { toClusterSettings } from './to-ir/outbound-settings.js';
 import type { SourceTables } from './to-ir/tables.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
 
@@ -24,11 +25,15 @@ export interface Wanted {
   readonly scope: Scope;
   readonly name: string;
   readonly isEager: boolean;
+  /** An address that nobody in the mesh has is answered too: as egress says. */
+  readonly mayBeUnknown?: true;
 }
 
-type WantedRow = readonly [string, Wanted];
+/** A name in a scope under its key. */
+export type WantedRow = readonly [string, Wanted];
 
-function wantedRow(wanted: Wanted): WantedRow {
+/** The row of a name in a scope. */
+export function wantedRow(wanted: Wanted): WantedRow {
   return [scopedKey(wanted.scope, wanted.name), wanted];
 }
 
@@ -90,18 +95,17 @@ export function isGiven(read: Read, others: readonly Collection<Wanted>[], key: 
   return others.some((other) => read.get(other, key) !== undefined);
 }
 
-/** The answer to a name that the routes of some virtual host need, whatever happens. */
-export function orRefuse(cluster: ClusterIr | undefined, name: string): ClusterIr {
-  return (
-    cluster ?? {
-      name,
-      wire: 'http',
-      kind: { kind: 'refuse' },
-      spiffeIds: [],
-      connectTimeoutMs: 1000,
-      origins: [],
-    }
-  );
+/** The answer to a name that the routes of some virtual host need and that leads nowhere. */
+export function refusal(name: string): ClusterIr {
+  const nowhere = { kind: 'refuse' as const };
+  return {
+    name,
+    wire: 'http',
+    kind: nowhere,
+    spiffeIds: [],
+    ...toClusterSettings([]),
+    origins: [],
+  };
 }
 
 /** Clusters that every sidecar has: nobody answers for these names again. */
@@ -116,18 +120,4 @@ export function widerScopes(scope: Scope): readonly Scope[] {
   const [kind, namespace] = scope.split('/');
   if (kind === 'pod' && namespace !== undefined) return [namespaceScope(namespace), meshScope];
   return kind === 'namespace' ? [meshScope] : [];
-}
-
-/** A name that a sidecar of a namespace asks for. */
-export interface NamespaceWanted {
-  readonly namespace: string;
-  readonly name: string;
-}
-
-/** The row of a key `<namespace>|<cluster name>`; nothing for other text. */
-export function* wantedByNamespace(key: string): Iterable<readonly [string, NamespaceWanted]> {
-  const cut = key.indexOf('|');
-  if (cut < 1) return;
-  const wanted = { namespace: key.slice(0, cut), name: key.slice(cut + 1) };
-  yield [scopedKey(namespaceScope(wanted.namespace), wanted.name), wanted];
 }

@@ -67,6 +67,16 @@ describe('targets', () => {
   });
 });
 
+test('outbound is read with its durations in milliseconds, and nothing that is not said', () => {
+  const targetRefs = [{ kind: 'Namespace' }];
+  const timeouts = { connect: '250ms', request: '0s', idle: '1h' };
+  expect(read({ targetRefs, outbound: { timeouts } }).outbound).toEqual({
+    timeouts: { connectMs: 250, requestMs: 0, idleMs: 3_600_000 },
+  });
+  expect(read({ targetRefs, outbound: { timeouts: {} } }).outbound).toEqual({ timeouts: {} });
+  expect(read({ targetRefs, outbound: { egress: {} } }).outbound).toBeUndefined();
+});
+
 describe('routes', () => {
   test('a route with everything is read whole', () => {
     const route = {

@@ -12,6 +12,7 @@ import { formatFieldPath } from './field-path.js';
 import { openObject, type ApiKind, type OpenObject } from './header.js';
 import { checkSchema } from './policy/check.js';
 import { readInbound, type Inbound } from './policy/inbound.js';
+import { toOutboundSetting } from './policy/outbound.js';
 import { outboundSchema } from './policy/outbound-schema.js';
 import { toRefusedPolicy } from './policy/refused.js';
 import { readRoutes } from './policy/routes.js';
@@ -67,6 +68,7 @@ interface Sections extends Inbound {
   readonly mode: TrafficPolicy['mode'];
   readonly routes?: NonNullable<TrafficPolicy['routes']>;
   readonly egressMode?: NonNullable<TrafficPolicy['egressMode']>;
+  readonly outbound?: NonNullable<TrafficPolicy['outbound']>;
 }
 
 /** `spec.mode`. */
@@ -81,16 +83,18 @@ function readSections(spec: Cursor, ownNamespace: string): Sections {
     ? readRouteList(child(spec, 'routes'), ownNamespace)
     : undefined;
   const inbound = section.has('inbound') ? readInbound(child(spec, 'inbound')) : {};
-  const outbound = section.has('outbound')
+  const entry = section.has('outbound')
     ? checkSchema(child(spec, 'outbound'), outboundSchema)
     : undefined;
   if (section.has('telemetry')) checkSchema(child(spec, 'telemetry'), telemetrySchema);
-  const egressMode = outbound?.egress?.mode;
+  const outbound = entry === undefined ? undefined : toOutboundSetting(entry);
+  const egressMode = entry?.egress?.mode;
   return {
     mode: mode ?? 'Enforce',
     ...(routes === undefined ? {} : { routes }),
     ...inbound,
     ...(egressMode === undefined ? {} : { egressMode }),
+    ...(outbound === undefined ? {} : { outbound }),
   };
 }
 

@@ -1,5 +1,11 @@
 /** The whole way of one call, from the compiled mesh: name, listener, route, cluster, endpoint, TLS, verdict. */
-import { formatAddress, formatClusterName, type Origin, type Wire } from '../../ir/index.js';
+import {
+  formatAddress,
+  formatClusterName,
+  type Origin,
+  type SettingIr,
+  type Wire,
+} from '../../ir/index.js';
 import type { ClusterIr, EndpointIr, EndpointsIr, InboundPortIr } from '../../ir/index.js';
 import { spiffeId, type Pod, type Service } from '../../model/index.js';
 import { judge } from './judge.js';
@@ -72,6 +78,11 @@ function originTexts(origins: readonly Origin[]): readonly string[] {
   );
 }
 
+/** A setting in force, with the YAML behind it. */
+function toStep(at: Step['at']): (setting: SettingIr) => Step {
+  return ({ says, origin }) => ({ at, says, from: originTexts([origin]) });
+}
+
 /** What the outbound listener takes the connection for. */
 function wireOf(view: MeshView, call: Call, ip: string, service: Service | undefined): Wire {
   const declared = service?.ports.find((port) => port.port === call.port)?.protocol;
@@ -90,13 +101,16 @@ interface Way {
 /** The stations up to the choice of clusters. */
 function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way {
   const address = formatAddress(ip, call.port);
-  const host = wire === 'http' ? view.virtualHost(call.from, address) : undefined;
+  const own = {
+    name: formatClusterName({ kind: 'address', wire, ip, port: call.port }),
+    weight: 1,
+  };
+  const host = wire === 'http' ? view.virtualHost(call.from, ip, call.port) : undefined;
   if (host === undefined) {
-    const name = formatClusterName({ kind: 'address', wire, ip, port: call.port });
-    return {
-      steps: [{ at: 'route', says: `no route policy speaks of ${address}`, from: [] }],
-      clusters: [{ name, weight: 1 }],
-    };
+    const says = `no policy speaks of routes to ${address}`;
+    const settings = wire === 'http' ? view.outboundRoutes(call.from).route.settings : [];
+    const steps: Step[] = [{ at: 'route', says, from: [] }, ...settings.map(toStep('route'))];
+    return { steps, clusters: [own] };
   }
   const matched = matchRoute(host, {
     method: call.method,
@@ -120,8 +134,11 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
   const from = originTexts(route.origins);
   const steps: Step[] = [...passed, { at: 'route', says: `route ${route.name} takes it`, from }];
   switch (route.action.kind) {
-    case 'forward':
-      return { steps, clusters: route.action.clusters };
+    case 'forward': {
+      const { clusters } = route.action;
+      steps.push(...route.settings.map(toStep('route')));
+      return { steps, clusters: clusters.length === 0 ? [own] : clusters };
+    }
     case 'redirect':
     case 'respond': {
       const status =
@@ -249,6 +266,7 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
       continue;
     }
     steps.push(describeCluster(found.cluster, found.endpoints, share));
+    steps.push(...found.cluster.settings.map(toStep('cluster')));
     const all = found.endpoints?.localities.flatMap((one) => one.endpoints) ?? [];
     const healthy = all.filter((one) => one.health === 'healthy');
     for (const endpoint of healthy.length > 0 ? healthy : all) {

@@ -12,12 +12,13 @@ function route(name: string, match: Partial<RouteMatchIr>): RouteIr {
     action: { kind: 'respond', status: 200, body: '' },
     requestHeaders: { set: {}, add: {}, remove: [] },
     responseHeaders: { set: {}, add: {}, remove: [] },
+    settings: [],
     origins: [],
   };
 }
 
 function host(...routes: readonly RouteIr[]): VirtualHostIr {
-  return { name: 'http/10.0.0.1:80', address: '10.0.0.1:80', routes, origins: [] };
+  return { name: 'http/10.0.0.1:80', addresses: ['10.0.0.1:80'], routes, origins: [] };
 }
 
 const request: RequestView = {

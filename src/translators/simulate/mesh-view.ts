@@ -4,6 +4,7 @@ import type {
   EndpointsIr,
   InboundIr,
   OutboundListenerIr,
+  OutboundRoutesIr,
   VirtualHostIr,
 } from '../../ir/index.js';
 import type { Pod, Service } from '../../model/index.js';
@@ -19,8 +20,10 @@ export interface MeshView {
   service(key: string): Service | undefined;
   serviceByIp(ip: string): Service | undefined;
   outboundListener(pod: Pod): OutboundListenerIr;
-  /** `address` as `10.96.0.3:80`; undefined: no route policy speaks of it for this pod. */
-  virtualHost(pod: Pod, address: string): VirtualHostIr | undefined;
+  /** Of the address that is called; undefined: no policy speaks of it for this pod. */
+  virtualHost(pod: Pod, ip: string, port: number): VirtualHostIr | undefined;
+  /** What calls meet that have no virtual host. */
+  outboundRoutes(pod: Pod): OutboundRoutesIr;
   /** What the control plane answers when this pod asks for a cluster. */
   cluster(
     pod: Pod,

@@ -9,6 +9,7 @@ import {
   type CallerRule,
   type EndpointSlice,
   type MtlsMode,
+  type OutboundSetting,
   type Namespace,
   type Node,
   type Pod,
@@ -216,6 +217,16 @@ const rule: fc.Arbitrary<AuthorizationRule> = fc.record({
   ),
 });
 
+const outbound: fc.Arbitrary<OutboundSetting> = fc.record(
+  {
+    timeouts: fc.record(
+      { connectMs: one(100, 2000), requestMs: one(0, 5000), idleMs: one(1000, 60_000) },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+);
+
 const mode: fc.Arbitrary<MtlsMode> = one('Strict', 'Permissive', 'Disabled');
 
 const policy: fc.Arbitrary<PolicyForm> = fc
@@ -251,8 +262,10 @@ const policy: fc.Arbitrary<PolicyForm> = fc
       ),
     ),
     egressMode: fc.option(one('AllowAny' as const, 'KnownOnly' as const)),
+    outbound: fc.option(outbound),
   })
-  .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...head }) => {
+  .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...rest }) => {
+    const { outbound: says, ...head } = rest;
     const key = policyKey(head.namespace, head.name);
     if (isRefused) {
       return { kind: 'RefusedPolicy', key, ...head, spokeOfMtls: true, spokeOfAuthorization: true };
@@ -266,6 +279,7 @@ const policy: fc.Arbitrary<PolicyForm> = fc
       ...(mtls === null ? {} : { mtls }),
       ...(authorization === null ? {} : { authorization }),
       ...(egressMode === null ? {} : { egressMode }),
+      ...(says === null ? {} : { outbound: says }),
     };
   });
 
@@ -348,6 +362,9 @@ function toChanges(batch: readonly Write[]): PipelineChanges {
   const changes: Record<string, Map<string, unknown>> = {};
   for (const { collection, key, value } of batch) {
     (changes[collection] ??= new Map()).set(key, value);
+    // What some sidecar of a namespace asks for, some sidecar asks for.
+    if (collection !== 'namespaceDemand') continue;
+    (changes['demand'] ??= new Map()).set(key.slice(key.indexOf('|') + 1), value);
   }
   return changes;
 }

@@ -32,11 +32,7 @@ export const meshEndpointMetadata = {
 
 /** The cluster of that name. Its connections are mesh TLS or plaintext, endpoint by endpoint. */
 export function spellCluster(ir: ClusterIr): Cluster {
-  const base = spellBase(
-    ir.name,
-    ir.connectTimeoutMs,
-    ir.wire === 'http' ? outboundIdle : undefined,
-  );
+  const base = spellBase(ir.name, ir.connectTimeoutMs, ir.wire === 'http' ? idleOf(ir) : undefined);
   switch (ir.kind.kind) {
     case 'endpoints':
       return {
@@ -94,8 +90,12 @@ export function spellFixedClusters(): Cluster[] {
   ];
 }
 
-/** Shorter than the hour that a sidecar keeps an idle connection it accepted: the caller closes first. */
+/** Shorter than the hour and a minute that a sidecar keeps an idle connection it accepted: the caller closes first. */
 const outboundIdle = '600s';
+
+function idleOf({ idleTimeoutMs }: ClusterIr): string {
+  return idleTimeoutMs === undefined ? outboundIdle : spellDuration(idleTimeoutMs);
+}
 
 /**
  * Servers close idle connections after 2 s (gunicorn), 5 s (Node) and more, and a request that

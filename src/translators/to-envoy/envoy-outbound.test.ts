@@ -111,7 +111,9 @@ function resourcesOf(
   routes: readonly RouteIr[],
 ): EnvoyResources {
   const outbound = outboundOf({ opaquePorts: [bannerPort], meshCidrs: ['127.0.0.0/8'] });
-  const table = spellOutboundRoutes(outbound, { retry });
+  const table = spellOutboundRoutes({
+    route: routeOf({ kind: 'forward', clusters: [], retry }),
+  });
   const policy = spellVirtualHost(virtualHostOf(`127.0.0.1:${String(policyPort)}`, routes));
   const whole: RouteConfiguration = {
     ...table,

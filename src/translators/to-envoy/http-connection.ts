@@ -25,7 +25,9 @@ export interface HttpConnectionOptions {
   readonly more: HttpConnectionManager;
 }
 
-const idleTimeout = '3600s';
+/** Longer, on the side that accepts, than a policy lets callers keep an idle connection: the caller closes first. */
+const idleTimeout = '3660s';
+const streamIdleTimeout = '3600s';
 
 /** The filter for one chain; its routes come over RDS. */
 export function spellHttpConnection(
@@ -50,7 +52,7 @@ export function spellHttpConnection(
     server_header_transformation: 'PASS_THROUGH',
     generate_request_id: false,
     common_http_protocol_options: { idle_timeout: idleTimeout },
-    stream_idle_timeout: idleTimeout,
+    stream_idle_timeout: streamIdleTimeout,
     early_header_mutation_extensions: [
       {
         name: 'envoy.http.early_header_mutation.header_mutation',

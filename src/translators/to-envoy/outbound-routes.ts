@@ -1,19 +1,15 @@
 /** The one RouteConfiguration of the app's HTTP calls. */
-import type { OutboundListenerIr, RetryIr } from '../../ir/index.js';
+import type { OutboundRoutesIr } from '../../ir/index.js';
 import { destinationHeader, outboundRoutesName } from './contract.js';
 import type { RouteConfiguration } from '../../envoy/index.js';
-import { spellRetry } from './retry.js';
 import { spellAdsSource } from './values.js';
+import { spellRoute } from './virtual-host.js';
 
 /**
  * `http`: a catch-all that goes to the cluster named after the address that was called. Virtual
  * hosts with policy come over VHDS and are found by the same name; the Host header decides nothing.
  */
-export function spellOutboundRoutes(
-  _ir: OutboundListenerIr,
-  defaults: { readonly retry: RetryIr },
-): RouteConfiguration {
-  const retry = spellRetry(defaults.retry);
+export function spellOutboundRoutes({ route }: OutboundRoutesIr): RouteConfiguration {
   return {
     name: outboundRoutesName,
     vhost_header: destinationHeader,
@@ -22,17 +18,7 @@ export function spellOutboundRoutes(
       {
         name: 'any',
         domains: ['*'],
-        routes: [
-          {
-            name: 'any',
-            match: { prefix: '' },
-            route: {
-              cluster_header: destinationHeader,
-              timeout: '0s',
-              ...(retry === undefined ? {} : { retry_policy: retry }),
-            },
-          },
-        ],
+        routes: [spellRoute(route)],
       },
     ],
     vhds: { config_source: spellAdsSource() },

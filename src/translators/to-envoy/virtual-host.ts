@@ -8,6 +8,7 @@ import type {
   RouteAction,
   VirtualHost,
 } from '../../envoy/index.js';
+import { destinationHeader } from './contract.js';
 import { spellPathChange } from './path-change.js';
 import { spellRetry } from './retry.js';
 import { spellRouteMatch } from './route-match.js';
@@ -18,13 +19,15 @@ type Redirect = Extract<RouteActionIr, { kind: 'redirect' }>;
 
 /**
  * A VHDS resource: its name is the virtual host's (removal works only so, measured on 1.40), its
- * domain the value of the destination header.
+ * domains values of the destination header.
  */
 export function spellVirtualHost(ir: VirtualHostIr): VirtualHost {
-  return { name: ir.name, domains: [`http|${ir.address}`], routes: ir.routes.map(spellRoute) };
+  const domains = ir.addresses.map((address) => `http|${address}`);
+  return { name: ir.name, domains, routes: ir.routes.map(spellRoute) };
 }
 
-function spellRoute(ir: RouteIr): Route {
+/** One route. */
+export function spellRoute(ir: RouteIr): Route {
   const request = spellAdditions(ir.requestHeaders);
   const response = spellAdditions(ir.responseHeaders);
   return {
@@ -60,15 +63,8 @@ function spellAction({ action, match }: RouteIr): Route {
 
 function spellForward(action: Forward, path: RouteIr['match']['path']): RouteAction {
   const retry = spellRetry(action.retry);
-  const [first, ...others] = action.clusters;
   return {
-    ...(first !== undefined && others.length === 0
-      ? { cluster: first.name }
-      : {
-          weighted_clusters: {
-            clusters: action.clusters.map(({ name, weight }) => ({ name, weight })),
-          },
-        }),
+    ...spellClusters(action.clusters),
     timeout: action.timeoutMs === undefined ? '0s' : spellDuration(action.timeoutMs),
     ...(retry === undefined ? {} : { retry_policy: retry }),
     ...(action.rewritePath === undefined ? {} : spellPathChange(action.rewritePath, path)),
@@ -76,6 +72,15 @@ function spellForward(action: Forward, path: RouteIr['match']['path']): RouteAct
     ...(action.mirror === undefined
       ? {}
       : { request_mirror_policies: [spellMirror(action.mirror)] }),
+  };
+}
+
+function spellClusters(clusters: Forward['clusters']): RouteAction {
+  const [first, ...others] = clusters;
+  if (first === undefined) return { cluster_header: destinationHeader };
+  if (others.length === 0) return { cluster: first.name };
+  return {
+    weighted_clusters: { clusters: clusters.map(({ name, weight }) => ({ name, weight })) },
   };
 }
 

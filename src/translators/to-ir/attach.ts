@@ -184,8 +184,15 @@ export function toEgressPolicy(form: PolicyForm, rootNamespace: string): EgressP
 const meshKey = 'mesh';
 const selectedKey = 'selected-namespaces';
 const namespaceKey = (namespace: string): string => `namespace ${namespace}`;
-const podsKey = (namespace: string): string => `pods ${namespace}`;
-const serviceTargetKey = (service: string): string => `service ${service}`;
+/** The index key of the policies whose targets are pods of a namespace. */
+export function podsKey(namespace: string): string {
+  return `pods ${namespace}`;
+}
+
+/** The index key of the policies whose target is a Service. */
+export function serviceTargetKey(service: string): string {
+  return `service ${service}`;
+}
 
 /** The index key of one target of a policy of `namespace`. */
 export function targetKey(target: PolicyTarget, namespace: string): string {

@@ -1,8 +1,9 @@
-/** Addresses whose calls a policy routes: which policy decides for whom, and who has a variant of his own. */
+/** Addresses whose calls have routes of their own: which policy decides for whom, and who has a variant of his own. */
 import type { Read } from '../../graph/index.js';
 import { formatAddress, meshScope, namespaceScope, podScope, type Scope } from '../../ir/index.js';
 import type {
   CallerRule,
+  PodKey,
   PortProtocol,
   RouteMatch,
   Service,
@@ -10,8 +11,10 @@ import type {
 } from '../../model/index.js';
 import { meetsCaller, toCaller, type CallerContext } from '../policies/authorization/callers.js';
 import type { CallerRouteRule, RoutePolicy } from '../policies/routes/feature.js';
-import { byAge } from './attach.js';
+import { byAge, serviceTargetKey, type PolicyHead } from './attach.js';
+import type { Caller } from './attach-outbound.js';
 import { callerContext } from './inbound.js';
+import { hasRouteSettings } from './outbound-settings.js';
 import type { PolicyTables } from './tables.js';
 import type { Sidecar } from './workload.js';
 
@@ -22,7 +25,9 @@ export interface CalledHost {
   readonly port: number;
   readonly service: ServiceKey;
   readonly servicePort: number;
-  readonly policy: RoutePolicy;
+  readonly portName: string;
+  /** Absent: no policy routes it, but one sets what routes hold. */
+  readonly policy?: RoutePolicy;
   /** The consumers' namespace it is for; absent: everybody but those in `others`. */
   readonly consumer?: string;
   /** Namespaces with a word of their own. */
@@ -36,8 +41,11 @@ export interface HostVariant {
   readonly port: number;
   readonly service: ServiceKey;
   readonly servicePort: number;
-  readonly policy: RoutePolicy;
+  readonly portName: string;
+  readonly policy?: RoutePolicy;
   readonly rules: readonly CallerRouteRule[];
+  /** Whose settings hold; absent: nobody's in particular. */
+  readonly caller?: Caller;
 }
 
 /** Whether HTTP may be found on a port. */
@@ -57,25 +65,34 @@ export function* toCalledHosts(
   tables: PolicyTables,
 ): Iterable<readonly [string, CalledHost]> {
   const policies = read.find(tables.routesByService, service.key);
-  if (policies.length === 0) return;
-  const consumers = [...new Set(policies.map(({ namespace }) => namespace))]
+  const setting = read
+    .find(tables.outboundByTarget, serviceTargetKey(service.key))
+    .filter(({ says }) => hasRouteSettings(says));
+  if (policies.length === 0 && setting.length === 0) return;
+  const consumers = [...new Set([...policies, ...setting].map(({ namespace }) => namespace))]
     .filter((namespace) => namespace !== service.namespace)
     .sort();
   for (const address of addressesOf(service, read, tables)) {
+    const { ip, port, servicePort, portName, isOwn } = address;
+    const decidingFor = (namespace: string): { readonly policy?: RoutePolicy } | undefined => {
+      const policy = deciding(policies, namespace, service, portName);
+      if (policy !== undefined) return { policy };
+      return deciding(setting, namespace, service, portName) && {};
+    };
+    const own = decidingFor(service.namespace);
     const decided = consumers.flatMap((consumer) => {
-      const policy = deciding(policies, consumer, service, address.portName);
-      return policy === undefined ? [] : [{ consumer, policy }];
+      const found = decidingFor(consumer);
+      // Who refines settings alone keeps the routes of the Service's own namespace.
+      return found === undefined ? [] : [{ consumer, ...(isOwn ? own : {}), ...found }];
     });
     const others = decided.map(({ consumer }) => consumer);
-    const { ip, port, servicePort } = address;
     const text = formatAddress(ip, port);
-    const common = { ip, port, service: service.key, servicePort, others };
-    const policy = deciding(policies, service.namespace, service, address.portName);
-    if (policy !== undefined) {
+    const common = { ip, port, service: service.key, servicePort, portName, others };
+    if (own !== undefined) {
       // An address that others have is routed for one's own callers and never for theirs.
-      const mine = address.isOwn ? {} : { consumer: service.namespace };
-      const scope = address.isOwn ? meshScope : namespaceScope(service.namespace);
-      yield [scopedKey(scope, text), { ...common, scope, policy, ...mine }];
+      const mine = isOwn ? {} : { consumer: service.namespace };
+      const scope = isOwn ? meshScope : namespaceScope(service.namespace);
+      yield [scopedKey(scope, text), { ...common, scope, ...own, ...mine }];
     }
     for (const entry of decided) {
       const scope = namespaceScope(entry.consumer);
@@ -85,12 +102,12 @@ export function* toCalledHosts(
 }
 
 /** The policy of `namespace` that decides for a port: one that names it before one that does not, then the older. */
-function deciding(
-  policies: readonly RoutePolicy[],
+function deciding<P extends PolicyHead>(
+  policies: readonly P[],
   namespace: string,
   service: Service,
   portName: string,
-): RoutePolicy | undefined {
+): P | undefined {
   return policies
     .flatMap((policy) => {
       const rank = policy.namespace === namespace ? portRank(policy, service, portName) : undefined;
@@ -99,7 +116,7 @@ function deciding(
     .sort((a, b) => b.rank - a.rank || byAge(a.policy, b.policy))[0]?.policy;
 }
 
-function portRank(policy: RoutePolicy, service: Service, portName: string): number | undefined {
+function portRank(policy: PolicyHead, service: Service, portName: string): number | undefined {
   let rank: number | undefined;
   for (const target of policy.targets) {
     if (target.kind !== 'Service') continue;
@@ -136,37 +153,57 @@ function* addressesOf(service: Service, read: Read, tables: PolicyTables): Itera
   }
 }
 
-/** The rules for everybody in the host's scope, and one variant per sidecar that some `from` means. */
+/**
+ * The rules for everybody in the host's scope, and one variant per sidecar that some `from` means or
+ * whose own policies set what routes hold.
+ */
 export function* toHostVariants(
   host: CalledHost,
   read: Read,
   tables: PolicyTables,
   settings: { readonly trustDomain: string },
 ): Iterable<readonly [string, HostVariant]> {
-  const { scope, ip, port, service, servicePort, policy } = host;
+  const { scope, consumer, policy, ip, port, service, servicePort, portName } = host;
+  const common = {
+    ...{ ip, port, service, servicePort, portName },
+    ...(policy === undefined ? {} : { policy }),
+  };
   const text = formatAddress(ip, port);
-  const common = { ip, port, service, servicePort, policy };
+  const everybody = consumer === undefined ? {} : { caller: { namespace: consumer, policies: [] } };
   const rules = rulesFor(policy, () => false);
-  yield [scopedKey(scope, text), { ...common, scope, rules }];
-  const callers = policy.routes.flatMap(({ matches }) => matches.flatMap(({ from }) => from ?? []));
-  if (callers.length === 0) return;
+  yield [scopedKey(scope, text), { ...common, scope, rules, ...everybody }];
+  const froms = (policy?.routes ?? []).flatMap(({ matches }) =>
+    matches.flatMap(({ from }) => from ?? []),
+  );
   const context = callerContext(read, tables, settings.trustDomain);
-  for (const sidecar of candidates(host, callers, read, tables, context)) {
+  const meant = froms.length === 0 ? [] : candidates(host, froms, read, tables, context);
+  const sidecars = new Map(meant.map((sidecar) => [sidecar.pod, sidecar]));
+  const setting = routeSetters(host, read, tables);
+  for (const sidecar of setting.values()) sidecars.set(sidecar.pod, sidecar);
+  for (const sidecar of sidecars.values()) {
     const isMeant = (from: readonly CallerRule[]): boolean =>
       from.some((rule) => meetsCaller(sidecar, toCaller(rule, context)));
-    if (!callers.some((rule) => isMeant([rule]))) continue;
+    if (!setting.has(sidecar.pod) && !froms.some((rule) => isMeant([rule]))) continue;
     const own = podScope(sidecar.namespace, sidecar.name);
-    const variant = { ...common, scope: own, rules: rulesFor(policy, isMeant) };
-    yield [scopedKey(own, text), variant];
+    const caller = read.get(tables.callers, sidecar.pod)?.caller ?? everybody.caller;
+    yield [
+      scopedKey(own, text),
+      {
+        ...common,
+        scope: own,
+        rules: rulesFor(policy, isMeant),
+        ...(caller === undefined ? {} : { caller }),
+      },
+    ];
   }
 }
 
 /** Rules with the matches for which `isMeant` holds; a rule that had matches and keeps none falls out. */
 function rulesFor(
-  policy: RoutePolicy,
+  policy: RoutePolicy | undefined,
   isMeant: (from: readonly CallerRule[]) => boolean,
 ): readonly CallerRouteRule[] {
-  return policy.routes.flatMap((rule, index): CallerRouteRule[] => {
+  return (policy?.routes ?? []).flatMap((rule, index): CallerRouteRule[] => {
     const matches = rule.matches.filter(
       ({ from }: RouteMatch) => from === undefined || isMeant(from),
     );
@@ -197,6 +234,21 @@ function candidates(
     .filter((namespace) => !host.others.includes(namespace))
     .sort()
     .flatMap((namespace) => read.find(tables.sidecarsByNamespace, namespace));
+}
+
+/** Sidecars that see the host and whose own policies set what routes hold, by pod. */
+function routeSetters(
+  { consumer, others }: Pick<CalledHost, 'consumer' | 'others'>,
+  read: Read,
+  tables: Pick<PolicyTables, 'routeSetters' | 'routeSettersByNamespace'>,
+): ReadonlyMap<PodKey, Sidecar> {
+  const found =
+    consumer === undefined
+      ? [...read.all(tables.routeSetters).values()].filter(
+          ({ namespace }) => !others.includes(namespace),
+        )
+      : read.find(tables.routeSettersByNamespace, consumer);
+  return new Map(found.map((sidecar) => [sidecar.pod, sidecar]));
 }
 
 /** Undefined: any. */

@@ -1,8 +1,9 @@
 /** Clusters: what is answered when a sidecar asks for a name. */
 import type { Read } from '../../graph/index.js';
-import { parseClusterName, type ClusterIr } from '../../ir/index.js';
-import type { SpiffeId } from '../../model/index.js';
+import { formatAddress, parseClusterName, type ClusterIr } from '../../ir/index.js';
+import { namespaceOf, type SpiffeId } from '../../model/index.js';
 import type { EgressDecision } from '../policies/egress/feature.js';
+import { callerSpeakers, outboundSpeakers, type Callee, type Caller } from './attach-outbound.js';
 import {
   originsOf,
   resolveClusterName,
@@ -11,41 +12,75 @@ import {
 } from './destination.js';
 import { identitiesOf } from './endpoint-group.js';
 import { groupEndpoints } from './endpoints.js';
-import type { EndpointTables } from './tables.js';
+import { toClusterSettings } from './outbound-settings.js';
+import type { EndpointTables, PolicyTables } from './tables.js';
 import { hasSidecarAt } from './workload.js';
 
-const connectTimeoutMs = 1000;
+/** Who asks for a cluster, and where. */
+export interface ClusterQuery {
+  readonly name: string;
+  /** Absent: everybody, as far as nobody has a word of his own. */
+  readonly caller?: Caller;
+}
 
-/**
- * The cluster called `name` for every sidecar; undefined when the answer depends on who asks
- * (an address that nobody in the mesh has).
- */
+/** The cluster that a caller has by that name; undefined for an address that nobody in the mesh has. */
 export function toCluster(
-  name: string,
+  { name, caller }: ClusterQuery,
   read: Read,
-  tables: EndpointTables,
+  tables: PolicyTables,
   settings: NamingSettings,
 ): ClusterIr | undefined {
   const destination = resolveClusterName(name, read, tables, settings);
   if (destination === undefined) return undefined;
+  const callee = calleeOf(destination, read, tables);
+  const decided = toClusterSettings(outboundSpeakers(callee, caller, read, tables));
   return {
     name,
     wire: wireOf(name),
     kind: kindOf(destination),
     spiffeIds: acceptedIdentities(destination, read, tables),
-    connectTimeoutMs,
+    ...decided,
     origins: originsOf(destination),
   };
 }
 
+/** Whose words count for calls that go there. */
+export function calleeOf(destination: Destination, read: Read, tables: EndpointTables): Callee {
+  switch (destination.kind) {
+    case 'group':
+    case 'dns': {
+      const { service, port } = destination;
+      const row = read.get(tables.services, service);
+      const portName = row?.ports.find((own) => own.port === port)?.name ?? '';
+      return { namespace: namespaceOf(service), services: [{ service, portName }] };
+    }
+    case 'pod': {
+      const { owner, ip, port } = destination;
+      const services = read
+        .find(tables.headlessByAddress, formatAddress(ip, port))
+        .filter(({ isOwn }) => isOwn);
+      return { namespace: namespaceOf(owner.pod), services };
+    }
+    case 'outside':
+      return { namespace: namespaceOf(destination.service), services: [] };
+    case 'nowhere':
+      return { services: [] };
+  }
+}
+
 /** The cluster called `name` where nobody in the mesh has the address: what egress says of it. */
-export function toUnknownCluster(name: string, egress: EgressDecision): ClusterIr {
+export function toUnknownCluster(
+  { name, caller }: ClusterQuery,
+  egress: EgressDecision,
+): ClusterIr {
+  // It is no Service of the mesh, so that only who calls has a say.
+  const decided = toClusterSettings(callerSpeakers(caller));
   return {
     name,
     wire: wireOf(name),
     kind: { kind: egress.mode === 'AllowAny' ? 'passthrough' : 'refuse' },
     spiffeIds: [],
-    connectTimeoutMs,
+    ...decided,
     origins: egress.origins,
   };
 }

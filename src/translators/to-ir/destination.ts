@@ -27,7 +27,7 @@ export type Destination =
   /** One endpoint of a Service that no pod owns. */
   | {
       readonly kind: 'outside';
-      readonly service: string;
+      readonly service: ServiceKey;
       readonly ip: string;
       readonly port: number;
     }

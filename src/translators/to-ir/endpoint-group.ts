@@ -196,7 +196,7 @@ function servedKey({ pod, service, portName, port }: ServedPort): string {
 }
 
 /** Addresses of endpoints that no pod owns, with the Service that names them. */
-export function* toOutsideAddresses(group: EndpointGroup): Iterable<readonly [string, string]> {
+export function* toOutsideAddresses(group: EndpointGroup): Iterable<readonly [string, ServiceKey]> {
   for (const { endpoints } of group.ports) {
     for (const { pod, ip, port } of endpoints) {
       if (pod === undefined) yield [formatAddress(ip, port), group.service];

@@ -50,7 +50,7 @@ test('routes of a headless Service stand for everybody on its own pods, and else
     aPolicy('p', { targets: onTrap, routes: [] }),
   );
   const addresses = (pod: typeof own) =>
-    pipeline.virtualHosts(pod.key).map(({ address }) => address);
+    pipeline.virtualHosts(pod.key).flatMap(({ addresses: called }) => called);
   expect(addresses(caller)).toEqual(['10.1.0.2:8080']);
   expect(addresses(own)).toEqual(['10.1.0.1:8080', '10.1.0.2:8080', '203.0.113.5:8080']);
 });

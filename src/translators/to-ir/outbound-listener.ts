@@ -2,12 +2,8 @@
 import type { Read } from '../../graph/index.js';
 import type { OutboundListenerIr } from '../../ir/index.js';
 import type { Service } from '../../model/index.js';
-import {
-  egressFeature,
-  type EgressDecision,
-  type EgressPolicy,
-} from '../policies/egress/feature.js';
-import { namespaceRank, namespaceTargetKeys } from './attach.js';
+import { egressFeature, type EgressDecision } from '../policies/egress/feature.js';
+import { namespaceRank, namespaceTargetKeys, type PolicyHead } from './attach.js';
 import { mayCarryHttp } from './called-host.js';
 import { isOwnPod, type EndpointGroup } from './endpoint-group.js';
 import type { Finding } from './finding.js';
@@ -125,9 +121,9 @@ export function toEgress(
   return egressFeature.decide(candidates, fallback);
 }
 
-/** The namespaces that an egress policy speaks of by themselves, each as its own key. */
+/** The namespaces that a policy speaks of by themselves, each as its own key. */
 export function* namespacesOf(
-  policy: EgressPolicy,
+  policy: PolicyHead,
   read: Read,
   tables: Pick<PolicyTables, 'namespaces'>,
 ): Iterable<readonly [string, string]> {

@@ -19,6 +19,7 @@ import {
 import { mayCarryHttp } from './called-host.js';
 import type { Finding } from './finding.js';
 import { matchesLabels, matchesNamespace } from './labels.js';
+import { findOutboundConflicts } from './outbound-conflicts.js';
 import type { PolicyTables } from './tables.js';
 
 /** What the findings of one policy say of it; `field` starts at the object. */
@@ -47,7 +48,9 @@ export function findPolicyProblems(
   }
   if (form.mode === 'Audit') reportAudit(form, report);
   else reportConflicts(form, { read, tables, report });
-  return findings;
+  return form.mode === 'Audit'
+    ? findings
+    : [...findings, ...findOutboundConflicts(form, read, tables)];
 }
 
 function reportRefusal(
@@ -208,6 +211,10 @@ function reportAudit(form: TrafficPolicy, report: Report): void {
   }
   if (form.egressMode !== undefined) {
     audited('spec.outbound.egress', `set egress to ${form.egressMode} for`);
+  }
+  if (form.outbound !== undefined) {
+    const sections = Object.keys(form.outbound).join(', ');
+    audited('spec.outbound', `set ${sections} of calls for`);
   }
 }
 

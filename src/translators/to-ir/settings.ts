@@ -10,6 +10,8 @@ export interface Speaker<Says> {
   /** How near its target is; the higher number is nearer. Compared among the speakers only. */
   readonly rank: number;
   readonly says: Says;
+  /** Where it says so, when that is not the leaf's own field. */
+  readonly fieldOf?: (field: string) => string;
 }
 
 /** One leaf of a section: a number, a text, a list (replaced whole). */
@@ -42,7 +44,11 @@ export function settle<Says, Value>(
   }
   if (decided === undefined) return undefined;
   const { speaker, value } = decided;
-  return { value, origin: policyOrigin(speaker.policy, leaf.field) };
+  return { value, origin: policyOrigin(speaker.policy, fieldOf(speaker, leaf)) };
+}
+
+function fieldOf<Says>(speaker: Speaker<Says>, { field }: Leaf<Says, unknown>): string {
+  return speaker.fieldOf === undefined ? field : speaker.fieldOf(field);
 }
 
 /** The one that is heard first. */
@@ -72,7 +78,7 @@ export function findConflicts<Says>(
           object: `TrafficPolicy ${speaker.policy.key}`,
           code: 'Conflicted',
           severity: 'error',
-          field: leaf.field,
+          field: fieldOf(speaker, leaf),
           message: `TrafficPolicy ${older.policy.key} is older and sets it for the same calls or workloads`,
         },
       ];

@@ -4,6 +4,7 @@ import type { EndpointSlice, Namespace, Node, Service, ServiceKey } from '../../
 import type { EgressDecision, EgressPolicy } from '../policies/egress/feature.js';
 import type { RoutePolicy } from '../policies/routes/feature.js';
 import type { InboundPolicy } from './attach.js';
+import type { CallerPod, OutboundPolicy } from './attach-outbound.js';
 import type {
   EndpointGroup,
   HeadlessAddress,
@@ -20,6 +21,7 @@ export interface SourceTables {
   readonly nodes: Collection<Node>;
   /** By ServiceKey. */
   readonly slicesByService: Lookup<EndpointSlice>;
+  readonly servicesByNamespace: Lookup<Service>;
   /** By virtual IP. */
   readonly servicesByVip: Lookup<Service>;
   /** Virtual IP → key of the Service that has it. */
@@ -46,10 +48,12 @@ export interface EndpointTables extends WorkloadTables {
   /** By PodKey. */
   readonly servedByPod: Lookup<ServedPort>;
   /** Endpoints that no pod owns, by `ip:port` → the Service's key. */
-  readonly outsideAddresses: Collection<string>;
+  readonly outsideAddresses: Collection<ServiceKey>;
   readonly headless: Collection<HeadlessAddress>;
   /** By ServiceKey. */
   readonly headlessByService: Lookup<HeadlessAddress>;
+  /** By `ip:port`. */
+  readonly headlessByAddress: Lookup<HeadlessAddress>;
 }
 
 /** Policies by what they target, and what was decided from them alone. */
@@ -61,6 +65,19 @@ export interface PolicyTables extends EndpointTables {
   readonly egressPolicies: Collection<EgressPolicy>;
   /** By {@link targetKeys}. */
   readonly egressByTarget: Lookup<EgressPolicy>;
+  readonly outboundPolicies: Collection<OutboundPolicy>;
+  /** By {@link targetKeys}. */
+  readonly outboundByTarget: Lookup<OutboundPolicy>;
+  /** By PodKey, for the pods whose own calls some policy speaks of. */
+  readonly callers: Collection<CallerPod>;
+  /** By scope, and those of a namespace: who is the same as a caller, once. */
+  readonly callerScopes: Collection<CallerPod>;
+  readonly callerScopesByNamespace: Lookup<CallerPod>;
+  /** By scope. */
+  readonly callersByScope: Lookup<CallerPod>;
+  /** Those of them whose policies set what routes hold. */
+  readonly routeSetters: Collection<Sidecar>;
+  readonly routeSettersByNamespace: Lookup<Sidecar>;
 }
 
 /** What egress says. */

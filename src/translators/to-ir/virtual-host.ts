@@ -1,15 +1,17 @@
 /** Virtual hosts: the routes of one address for the callers of one scope. */
 import type { Read } from '../../graph/index.js';
 import { formatAddress, type Scope, type VirtualHostIr } from '../../ir/index.js';
-import { serviceKey, type Service } from '../../model/index.js';
+import { namespaceOf, serviceKey, type Service } from '../../model/index.js';
 import { ownCluster, refuseCluster, type BackendContext } from '../policies/routes/backends.js';
-import { routesFeature } from '../policies/routes/feature.js';
+import { routesFeature, type RouteContext } from '../policies/routes/feature.js';
 import { familyOf } from './address.js';
 import { policyOrigin } from './attach.js';
+import { outboundRank, outboundSpeakers } from './attach-outbound.js';
 import type { HostVariant } from './called-host.js';
 import { resolveClusterName, type NamingSettings } from './destination.js';
 import { groupEndpoints } from './endpoints.js';
 import type { Finding } from './finding.js';
+import { settingOrigins, toRouteSettings } from './outbound-settings.js';
 import type { PolicyTables } from './tables.js';
 
 /** What was decided for one address, and what was found wrong on the way. */
@@ -30,27 +32,53 @@ export function toVirtualHost(
 ): VirtualHostDecision | undefined {
   const service = read.get(tables.services, variant.service);
   if (service === undefined) return undefined;
-  const context = backendContext(variant, service, { read, tables, settings });
-  const { routes, findings } = routesFeature.toRoutes(variant.policy, variant.rules, context);
+  const { policy } = variant;
+  const world = { read, tables, settings };
+  const context: RouteContext = {
+    ...backendContext(variant, service, world),
+    settle: settler(variant, world),
+  };
+  const { routes, findings } =
+    policy === undefined
+      ? {
+          routes: [routesFeature.toPlainRoute(`${service.key}/any`, context.settle())],
+          findings: [],
+        }
+      : routesFeature.toRoutes(policy, variant.rules, context);
   const address = formatAddress(variant.ip, variant.port);
   const ir: VirtualHostIr = {
     name: `http/${address}`,
-    address,
+    addresses: [address],
     routes,
-    origins: [policyOrigin(variant.policy), { object: `Service ${variant.service}` }],
+    origins: [
+      ...(policy === undefined ? [] : [policyOrigin(policy)]),
+      { object: `Service ${variant.service}` },
+      ...routes.flatMap((route) => settingOrigins(route.settings)),
+    ],
   };
   return { scope: variant.scope, ir, clusters: clustersOf(ir, variant), findings };
 }
 
-function backendContext(
-  variant: HostVariant,
-  service: Service,
-  world: {
-    readonly read: Read;
-    readonly tables: PolicyTables;
-    readonly settings: NamingSettings;
-  },
-): BackendContext {
+interface World {
+  readonly read: Read;
+  readonly tables: PolicyTables;
+  readonly settings: NamingSettings;
+}
+
+/** Everybody who speaks of the call, and the rule that takes it. */
+function settler(variant: HostVariant, { read, tables }: World): RouteContext['settle'] {
+  const { service, portName, caller } = variant;
+  const callee = { namespace: namespaceOf(service), services: [{ service, portName }] };
+  const speakers = outboundSpeakers(callee, caller, read, tables);
+  return (rule) => {
+    if (rule === undefined) return toRouteSettings(speakers);
+    const isOwn = rule.policy.namespace === callee.namespace;
+    const rank = isOwn ? outboundRank.route : outboundRank.consumerRoute;
+    return toRouteSettings([...speakers, { ...rule, rank }]);
+  };
+}
+
+function backendContext(variant: HostVariant, service: Service, world: World): BackendContext {
   const { read, tables, settings } = world;
   return {
     ip: variant.ip,
@@ -70,6 +98,8 @@ function backendContext(
 }
 
 function clustersOf(ir: VirtualHostIr, host: HostVariant): readonly string[] {
+  // Without rules the call goes where it would have gone, and its cluster is fetched as ever.
+  if (host.policy === undefined) return [];
   const names = new Set([ownCluster(host)]);
   for (const { action } of ir.routes) {
     if (action.kind !== 'forward') continue;

@@ -91,7 +91,7 @@ const outbound: Readonly<Record<string, Entry>> = {
   'outbound.timeouts': 'How long is waited',
   'timeouts.connect': ['For a connection', '1s'],
   'timeouts.request': ['For a whole call; 0s: without end', '0s'],
-  'timeouts.idle': ['Before an idle connection is closed; 0s: never', '1h'],
+  'timeouts.idle': ['Before an HTTP connection without calls is closed; at most 1h', '10m'],
   'outbound.retries': 'When a call is tried again',
   'retries.attempts': ['How many times more; 0: never', '2'],
   'retries.retryOn': [

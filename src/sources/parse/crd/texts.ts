@@ -6,6 +6,7 @@ import {
   duration,
   headerName,
   hostname,
+  idleDuration,
   labels,
   method,
   namespaceName,
@@ -46,6 +47,11 @@ const durationPattern = '^(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|
 const isDuration = `self.matches('${durationPattern}')`;
 
 /** The pattern comes first in each rule: what is no duration would stop the evaluation with an error. */
+const isPositive: CelRule = {
+  rule: `!${isDuration} || duration(self) >= duration('1ms')`,
+  message: 'expected more than 0s',
+};
+
 function durationRules(positive: readonly CelRule[]): TextRules {
   return {
     maxLength: 64,
@@ -63,12 +69,14 @@ function durationRules(positive: readonly CelRule[]): TextRules {
 /** By schema, which is the same object wherever it is used. */
 export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRules>([
   [duration, durationRules([])],
+  [positiveDuration, durationRules([isPositive])],
   [
-    positiveDuration,
+    idleDuration,
     durationRules([
+      isPositive,
       {
-        rule: `!${isDuration} || duration(self) >= duration('1ms')`,
-        message: 'expected more than 0s',
+        rule: `!${isDuration} || duration(self) <= duration('1h')`,
+        message: 'expected at most 1h, when the callee’s sidecar closes it',
       },
     ]),
   ],

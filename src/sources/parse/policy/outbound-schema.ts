@@ -1,4 +1,4 @@
-/** The schema of `outbound`, of which this version carries out `egress.mode` alone. */
+/** The schema of `outbound`. */
 import { z } from 'zod';
 import { notYet, strict } from './check.js';
 import { outboundRetriesSchema } from './retries.js';
@@ -8,6 +8,7 @@ import {
   duration,
   headerName,
   hostname,
+  idleDuration,
   objectName,
   plainText,
   portNumber,
@@ -21,7 +22,7 @@ const percent = z.number().min(0).max(100);
 const timeouts = strict({
   connect: positiveDuration.optional(),
   request: duration.optional(),
-  idle: duration.optional(),
+  idle: idleDuration.optional(),
 });
 
 const loadBalancing = strict({
@@ -69,7 +70,7 @@ const egressAllow = strict({
 
 /** `outbound`. */
 export const outboundSchema = strict({
-  timeouts: notYet(timeouts).optional(),
+  timeouts: timeouts.optional(),
   retries: notYet(outboundRetriesSchema).optional(),
   loadBalancing: notYet(loadBalancing).optional(),
   connections: notYet(connections).optional(),
@@ -80,3 +81,6 @@ export const outboundSchema = strict({
     allow: notYet(z.array(egressAllow).max(256)).optional(),
   }).optional(),
 });
+
+/** `outbound`, its fields checked. */
+export type OutboundEntry = z.infer<typeof outboundSchema>;

@@ -25,6 +25,17 @@ export const positiveDuration = text((value) => {
   return parsed.ms > 0 ? undefined : 'expected more than 0s';
 }, anyDuration);
 
+/** Sidecars close an idle connection that they have accepted a minute after an hour: callers are first. */
+const maxIdleMs = 3_600_000;
+
+/** A duration of at least a millisecond and at most an hour. */
+export const idleDuration = text((value) => {
+  const parsed = parseDuration(value);
+  if (parsed.problem !== undefined) return parsed.problem;
+  if (parsed.ms > maxIdleMs) return 'expected at most 1h, when the callee’s sidecar closes it';
+  return parsed.ms > 0 ? undefined : 'expected more than 0s';
+}, anyDuration);
+
 /** Milliseconds of a text that {@link duration} has admitted. */
 export function durationMs(value: string): number {
   const parsed = parseDuration(value);

@@ -1,8 +1,14 @@
 /** `routes`: rules of a policy as the routes of one virtual host. */
 import type { Origin, RouteActionIr, RouteIr, RouteMatchIr } from '../../../ir/index.js';
-import type { HeaderChanges, RouteMatch, RouteRule } from '../../../model/index.js';
+import type {
+  HeaderChanges,
+  OutboundSetting,
+  RouteMatch,
+  RouteRule,
+} from '../../../model/index.js';
 import { policyOrigin, type PolicyHead } from '../../to-ir/attach.js';
 import type { Finding } from '../../to-ir/finding.js';
+import type { RouteSettings } from '../../to-ir/outbound-settings.js';
 import {
   ownCluster,
   refuseCluster,
@@ -29,33 +35,54 @@ export interface CallerRouteRule {
   readonly matches: readonly RouteMatch[];
 }
 
+/** What a rule says of the settings that routes hold. */
+export interface RuleSettings {
+  readonly policy: RoutePolicy;
+  readonly says: OutboundSetting;
+  /** The field of the rule that stands for one of `spec.outbound`. */
+  readonly fieldOf: (field: string) => string;
+}
+
+/** The called address, and what holds for its routes. */
+export interface RouteContext extends BackendContext {
+  /** What the policies that reach the call decide, with the word of a rule where there is one. */
+  readonly settle: (rule?: RuleSettings) => RouteSettings;
+}
+
 const noChanges: HeaderChanges = { set: {}, add: {}, remove: [] };
 
 /** The routes of one address; the last one takes everything. */
 function toRoutes(
   policy: RoutePolicy,
   rules: readonly CallerRouteRule[],
-  context: BackendContext,
+  context: RouteContext,
 ): { readonly routes: readonly RouteIr[]; readonly findings: readonly Finding[] } {
   const findings: Finding[] = [];
   const routes = rules.flatMap((entry) => routesOf(policy, entry, context, findings));
-  const last = policy.routes.length === 0 ? unchanged(policy, context) : noMatch(policy);
+  // An empty list says: as if there were no routes.
+  const unchanged = {
+    ...toPlainRoute(`${policy.key}/no-routes`, context.settle()),
+    origins: [policyOrigin(policy, section)],
+  };
+  const last = policy.routes.length === 0 ? unchanged : noMatch(policy);
   return { routes: [...routes, last], findings };
 }
 
-/** An empty list says: as if there were no routes. */
-function unchanged(policy: RoutePolicy, context: BackendContext): RouteIr {
+/** The one route of addresses without rules: to the address called, as settings say. */
+function toPlainRoute(name: string, { forward, settings }: RouteSettings): RouteIr {
   return {
-    name: `${policy.key}/no-routes`,
+    name,
     match: { headers: [], queryParams: [] },
     action: {
       kind: 'forward',
-      clusters: [{ name: ownCluster(context), weight: 1 }],
+      clusters: [],
+      ...forward,
       retry: defaultRetry,
     },
     requestHeaders: noChanges,
     responseHeaders: noChanges,
-    origins: [policyOrigin(policy, section)],
+    settings,
+    origins: [],
   };
 }
 
@@ -70,6 +97,7 @@ function noMatch(policy: RoutePolicy): RouteIr {
     },
     requestHeaders: noChanges,
     responseHeaders: noChanges,
+    settings: [],
     origins: [policyOrigin(policy, section)],
   };
 }
@@ -77,7 +105,7 @@ function noMatch(policy: RoutePolicy): RouteIr {
 function routesOf(
   policy: RoutePolicy,
   { rule, index, matches }: CallerRouteRule,
-  context: BackendContext,
+  context: RouteContext,
   findings: Finding[],
 ): readonly RouteIr[] {
   const field = `${section}[${String(index)}]`;
@@ -90,7 +118,9 @@ function routesOf(
       ...problem,
     });
   };
-  const action = toAction(rule, context, report);
+  const decided = context.settle(ruleSettings(policy, rule, field));
+  const action = toAction(rule, decided.forward, context, report);
+  const settings = action.kind === 'forward' ? decided.settings : [];
   const all: readonly RouteMatchIr[] =
     matches.length === 0 ? [{ headers: [], queryParams: [] }] : matches.map(toMatch);
   return all.map((match) => ({
@@ -99,8 +129,21 @@ function routesOf(
     action,
     requestHeaders: rule.requestHeaders ?? noChanges,
     responseHeaders: rule.responseHeaders ?? noChanges,
+    settings,
     origins,
   }));
+}
+
+function ruleSettings(policy: RoutePolicy, rule: RouteRule, field: string): RuleSettings {
+  const { timeoutMs } = rule;
+  return {
+    policy,
+    says: timeoutMs === undefined ? {} : { timeouts: { requestMs: timeoutMs } },
+    fieldOf: (outbound) =>
+      outbound === 'spec.outbound.timeouts.request'
+        ? `${field}.timeout`
+        : outbound.replace('spec.outbound', field),
+  };
 }
 
 function toMatch({ path, method, headers, queryParams }: RouteMatch): RouteMatchIr {
@@ -114,7 +157,12 @@ function toMatch({ path, method, headers, queryParams }: RouteMatch): RouteMatch
 
 type Report = (where: string, resolved: Resolved) => void;
 
-function toAction(rule: RouteRule, context: BackendContext, report: Report): RouteActionIr {
+function toAction(
+  rule: RouteRule,
+  forward: RouteSettings['forward'],
+  context: BackendContext,
+  report: Report,
+): RouteActionIr {
   if (rule.redirect !== undefined) return { kind: 'redirect', ...rule.redirect };
   const mirror = toMirror(rule, context, report);
   return {
@@ -123,7 +171,7 @@ function toAction(rule: RouteRule, context: BackendContext, report: Report): Rou
     ...(rule.rewrite?.path === undefined ? {} : { rewritePath: rule.rewrite.path }),
     ...(rule.rewrite?.hostname === undefined ? {} : { rewriteHost: rule.rewrite.hostname }),
     ...(mirror === undefined ? {} : { mirror }),
-    ...(rule.timeoutMs === undefined ? {} : { timeoutMs: rule.timeoutMs }),
+    ...forward,
     retry: mergeRetry(rule.retries),
   };
 }
@@ -164,4 +212,5 @@ function toClusters(
 export const routesFeature: {
   readonly section: typeof section;
   readonly toRoutes: typeof toRoutes;
-} = Object.freeze({ section, toRoutes });
+  readonly toPlainRoute: typeof toPlainRoute;
+} = Object.freeze({ section, toRoutes, toPlainRoute });

@@ -96,6 +96,7 @@ export function clusterOf(parts: Partial<ClusterIr> & { readonly name: string })
     kind: { kind: 'endpoints' },
     spiffeIds: [],
     connectTimeoutMs: 1000,
+    settings: [],
     origins: [],
     ...parts,
   };
@@ -118,6 +119,7 @@ export function routeOf(action: RouteActionIr, parts: Partial<RouteIr> = {}): Ro
     action,
     requestHeaders: unchanged,
     responseHeaders: unchanged,
+    settings: [],
     origins: [],
     ...parts,
   };
@@ -125,5 +127,5 @@ export function routeOf(action: RouteActionIr, parts: Partial<RouteIr> = {}): Ro
 
 /** The virtual host of an address. */
 export function virtualHostOf(address: string, routes: readonly RouteIr[]): VirtualHostIr {
-  return { name: `http/${address}`, address, routes, origins: [] };
+  return { name: `http/${address}`, addresses: [address], routes, origins: [] };
 }

@@ -1,0 +1,21 @@
+/** `outbound` as the model has it: durations in milliseconds. */
+import type { OutboundSetting, TimeoutsSetting } from '../../../model/index.js';
+import type { OutboundEntry } from './outbound-schema.js';
+import { durationMs } from './texts.js';
+
+/** The settings; undefined when the section gives none. */
+export function toOutboundSetting({ timeouts }: OutboundEntry): OutboundSetting | undefined {
+  const setting = {
+    ...(timeouts === undefined ? {} : { timeouts: toTimeouts(timeouts) }),
+  };
+  return Object.keys(setting).length === 0 ? undefined : setting;
+}
+
+function toTimeouts(entry: NonNullable<OutboundEntry['timeouts']>): TimeoutsSetting {
+  const { connect, request, idle } = entry;
+  return {
+    ...(connect === undefined ? {} : { connectMs: durationMs(connect) }),
+    ...(request === undefined ? {} : { requestMs: durationMs(request) }),
+    ...(idle === undefined ? {} : { idleMs: durationMs(idle) }),
+  };
+}

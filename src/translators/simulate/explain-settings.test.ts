@@ -1,0 +1,76 @@
+/** What explain says of settings: each line names the YAML behind it, from every caller's point of view. */
+import { describe, expect, test } from '@jest/globals';
+import { explainQuery } from '../index.js';
+import { aPod, aPolicy, aService, aSlice, compile } from '../testing/mesh-builder.js';
+
+const cart = aService('cart');
+const server = aPod('cart', { ips: ['10.1.0.1'] });
+const client = aPod('client', { namespace: 'web', ips: ['10.1.0.9'], labels: { app: 'client' } });
+const other = aPod('other', { namespace: 'web', ips: ['10.1.0.8'] });
+const far = aPod('far', { namespace: 'far', ips: ['10.1.0.7'] });
+const onCart = [{ kind: 'Service' as const, namespace: 'shop', name: 'cart' }];
+
+const pipeline = compile(
+  ...[cart, aSlice('cart', ['10.1.0.1']), server, client, other, far],
+  aPolicy('everywhere', {
+    namespace: 'skerry-system',
+    targets: [{ kind: 'Mesh' }],
+    outbound: { timeouts: { connectMs: 2000, requestMs: 60_000, idleMs: 30_000 } },
+  }),
+  aPolicy('producer', { targets: onCart, outbound: { timeouts: { requestMs: 5000 } } }),
+  aPolicy('consumer', {
+    namespace: 'web',
+    targets: onCart,
+    outbound: { timeouts: { connectMs: 1500 } },
+  }),
+  aPolicy('own', {
+    namespace: 'web',
+    targets: [{ kind: 'Pod', selector: { app: 'client' } }],
+    outbound: { timeouts: { requestMs: 700 } },
+  }),
+);
+
+function settingsFor(from: string, to = 'cart.shop:80'): readonly string[] {
+  const query = { from, to, method: 'GET', path: '/', headers: {} };
+  const explained = explainQuery(pipeline.view, query, 'cluster.local');
+  if (!explained.ok) throw new Error(explained.error);
+  return explained.value.steps
+    .filter(({ from: origins }) => origins.some((origin) => origin.includes('spec.outbound')))
+    .map(({ at, says, from: origins }) => `${at}: ${says} from ${origins.join()}`);
+}
+
+const idle =
+  'cluster: idle 30s from TrafficPolicy skerry-system/everywhere spec.outbound.timeouts.idle';
+
+describe('explain names each setting with its YAML', () => {
+  test('to a caller of whom nothing is said', () => {
+    expect(settingsFor('far/far')).toEqual([
+      'route: request timeout 5s from TrafficPolicy shop/producer spec.outbound.timeouts.request',
+      'cluster: connect timeout 2s from TrafficPolicy skerry-system/everywhere spec.outbound.timeouts.connect',
+      idle,
+    ]);
+  });
+
+  test('to a caller in a namespace with a word of its own', () => {
+    expect(settingsFor('web/other')).toEqual([
+      'route: request timeout 5s from TrafficPolicy shop/producer spec.outbound.timeouts.request',
+      'cluster: connect timeout 1500ms from TrafficPolicy web/consumer spec.outbound.timeouts.connect',
+      idle,
+    ]);
+  });
+
+  test('to a caller with a word of its own', () => {
+    expect(settingsFor('web/client')).toEqual([
+      'route: request timeout 700ms from TrafficPolicy web/own spec.outbound.timeouts.request',
+      'cluster: connect timeout 1500ms from TrafficPolicy web/consumer spec.outbound.timeouts.connect',
+      idle,
+    ]);
+  });
+
+  test('of calls that no virtual host takes', () => {
+    const [route] = settingsFor('far/far', '10.1.0.9:9000');
+    expect(route).toBe(
+      'route: request timeout 1m from TrafficPolicy skerry-system/everywhere spec.outbound.timeouts.request',
+    );
+  });
+});
