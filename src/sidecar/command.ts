@@ -7,6 +7,9 @@ export interface ProxyCommand {
   readonly args: readonly string[];
 }
 
+/** How long connections of a replaced listener may stay, where nothing else is said. */
+export const defaultDrainSeconds = 5;
+
 /** What the command is made from. */
 export interface ProxyCommandOptions {
   readonly envoyPath: string;
@@ -18,7 +21,7 @@ export interface ProxyCommandOptions {
   readonly runAs: 'proxy' | 'caller';
   /** Worker threads; default 2. */
   readonly concurrency?: number;
-  /** How long connections of a replaced listener may stay; default 5 s. */
+  /** How long connections of a replaced listener may stay; default {@link defaultDrainSeconds}. */
   readonly drainTimeSeconds?: number;
   /** Envoy's own log; default `warning`. */
   readonly logLevel?: 'error' | 'warning' | 'info' | 'debug';
@@ -34,7 +37,7 @@ export function proxyCommand(options: ProxyCommandOptions): ProxyCommand {
     options.envoyPath,
     ...['-c', options.bootstrapPath],
     '--disable-hot-restart',
-    ...['--drain-time-s', String(options.drainTimeSeconds ?? 5)],
+    ...['--drain-time-s', String(options.drainTimeSeconds ?? defaultDrainSeconds)],
     ...['--drain-strategy', 'immediate'],
     ...['--concurrency', String(options.concurrency ?? 2)],
     ...['--log-level', options.logLevel ?? 'warning'],

@@ -48,7 +48,12 @@ export {
   type SidecarInitOptions,
   type SidecarLayout,
 } from './init.js';
-export { proxyCommand, type ProxyCommand, type ProxyCommandOptions } from './command.js';
+export {
+  defaultDrainSeconds,
+  proxyCommand,
+  type ProxyCommand,
+  type ProxyCommandOptions,
+} from './command.js';
 export { drain, isReady, ProxyCallError } from './probe.js';
 export {
   NotRedirectedError,

@@ -99,6 +99,7 @@ test('a policy reaches its workloads as servers, callers of its routes, and what
   expect(pipeline.reached(locked.key)).toEqual([client.key]);
   expect(pipeline.reached(consumer.key)).toEqual([client.key]);
   expect(pipeline.reached(routed.key)).toEqual([cart.key]);
+  expect([cart.key, client.key].map((pod) => pipeline.policiesOf(pod))).toEqual([[strict.key], []]);
   expect(pipeline.reach(strict.key).pods).toEqual([cart.key]);
   // By namespace, so that what a route policy reaches is not as large as the mesh.
   expect(pipeline.reach(routed.key)).toEqual({
@@ -119,6 +120,7 @@ test('a policy on outbound reaches whoever makes the calls it speaks of', () => 
   expect(pipeline.reached(consumer.key)).toEqual([client.key]);
   expect(pipeline.reached(own.key)).toEqual([cart.key]);
   expect(pipeline.reached(audit.key)).toEqual([]);
+  expect(pipeline.policiesOf(cart.key)).toEqual([own.key]);
 });
 
 test('a workload that comes or goes is handed out', () => {

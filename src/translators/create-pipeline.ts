@@ -13,7 +13,7 @@ import type {
   PipelineSettings,
   WorkloadChange,
 } from './pipeline-contract.js';
-import { policyReach, reachedPods } from './policy-reach.js';
+import { policiesOf, policyReach, reachedPods } from './policy-reach.js';
 
 /** Creates an empty mesh. */
 export function createPipeline(settings: PipelineSettings): Pipeline {
@@ -41,6 +41,7 @@ export function createPipeline(settings: PipelineSettings): Pipeline {
     workloads: () => mesh.graph.rows(mesh.tables.sidecars),
     reach: (policy) => policyReach(mesh, policy, settings.rootNamespace),
     reached: (policy) => reachedPods(mesh, policyReach(mesh, policy, settings.rootNamespace)),
+    policiesOf: (pod) => policiesOf(mesh, pod),
     resources: (pod) => resourcesOf(mesh, pod),
     virtualHosts: (pod) => virtualHostsOf(mesh, pod),
     inbound: (pod) => inboundOf(mesh, pod),

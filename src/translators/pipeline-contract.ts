@@ -92,6 +92,8 @@ export interface Pipeline {
   reach(policy: PolicyKey): PolicyReach;
   /** The sidecars of its reach, sorted; walks over all sidecars. */
   reached(policy: PolicyKey): readonly PodKey[];
+  /** The policies that reach a pod by itself, not by its namespace; sorted. */
+  policiesOf(pod: PodKey): readonly PolicyKey[];
   /** What a sidecar's scopes hold, the nearest of each name; demanded resources included. */
   resources(pod: PodKey): readonly ScopedResource[];
   /** The virtual hosts that a sidecar sees, by address. */

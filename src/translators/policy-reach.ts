@@ -41,6 +41,13 @@ export function policyReach(mesh: Mesh, policy: PolicyKey, rootNamespace: string
   };
 }
 
+/** The policies that have a pod among the `pods` of their reach; sorted. */
+export function policiesOf({ graph, servers, tables }: Mesh, pod: PodKey): readonly PolicyKey[] {
+  const asServer = graph.get(servers, pod)?.policies ?? [];
+  const asCaller = graph.get(tables.callers, pod)?.caller.policies.map(({ key }) => key) ?? [];
+  return [...new Set([...asServer, ...asCaller])].sort();
+}
+
 /** The pods of a reach, sorted; walks over all sidecars. */
 export function reachedPods(mesh: Mesh, { pods, callers }: PolicyReach): readonly PodKey[] {
   const reached = new Set<PodKey>(pods);

@@ -16,6 +16,8 @@ import { createRootsKeeper } from './roots.js';
 import { readPublishedRoots } from './roots-published.js';
 import { createSecretCaKeeper } from './secret-ca-keeper.js';
 import { createSecretCaStore, type SecretCaStore } from './secret-ca-store.js';
+import type { StatusKeeper } from './status/contract.js';
+import { createStatusKeeper } from './status/keeper.js';
 import { createTokenAuthority, type TokenAuthority } from './token-authority.js';
 import { untilAnswered } from './until-answered.js';
 import { createClusterVerdicts, type ClusterVerdicts } from './verdicts.js';
@@ -84,12 +86,14 @@ function createElector({ own, options, client, logger }: Parts, acting: Acting):
   });
 }
 
+/** What of the companions others speak with. */
+interface Made {
+  readonly elector: LeaderElector;
+  readonly status: StatusKeeper;
+}
+
 /** All that runs beside the serving of sidecars. */
-function openCompanions(
-  parts: Parts,
-  core: Core,
-  onElector: (elector: LeaderElector) => void,
-): Companions {
+function openCompanions(parts: Parts, core: Core, onMade: (made: Made) => void): Companions {
   const { own, options, client, tokens, verdicts, logger, caStore } = parts;
   const { authority, metrics } = core;
   const bundle = (): string => authority.bundle();
@@ -99,31 +103,38 @@ function openCompanions(
   const caKeeper = createSecretCaKeeper({ ...shared, store: caStore });
   const trust = createWebhookTrust({ ...shared, bundle });
   const injector = createInjector({ own, options, authority, metrics, logger });
+  const status = createStatusKeeper({
+    ...{ ...shared, core, replica: own.replica, rootNamespace: options.rootNamespace },
+  });
   const elector = createElector(parts, {
     begin: () => {
       roots.reconcile();
       trust.reconcile();
       void caKeeper.look();
+      status.lead();
     },
-    end: () => Promise.resolve(),
+    end: () => status.retire(),
   });
-  onElector(elector);
+  onMade({ elector, status });
   return {
     onBatch(batch): void {
       tokens.onBatch(batch);
       roots.onBatch(batch);
       verdicts.onBatch(batch);
+      status.onBatch(batch);
     },
     async start(): Promise<void> {
       await Promise.all([tokens.start(), roots.start()]);
       trust.start();
       caKeeper.start();
       await injector.start();
+      status.start();
       elector.start();
     },
     async stop(): Promise<void> {
       // First of all, so that the next leader need not wait for the end of the Lease.
       await elector.stop();
+      await status.stop();
       caKeeper.stop();
       await injector.stop();
       await trust.stop();
@@ -131,6 +142,11 @@ function openCompanions(
       await tokens.stop();
     },
   };
+}
+
+function lastWriteOf(status: StatusKeeper | undefined): { readonly lastStatusWriteMs?: number } {
+  const atMs = status?.lastWriteMs();
+  return atMs === undefined ? {} : { lastStatusWriteMs: atMs };
 }
 
 /** Opens the authority's material and the roots that are published; waits where the API server is away. */
@@ -152,7 +168,7 @@ export async function openKubernetesPlatform(
   const verdicts = createClusterVerdicts({ client, clock, logger, namespace: rootNamespace });
   const parts: Parts = { own, options, client, caStore, tokens, verdicts, logger };
   let source: KubernetesSource | undefined;
-  let elector: LeaderElector | undefined;
+  let made: Made | undefined;
   return {
     origin: 'kubernetes',
     replica: own.replica,
@@ -163,19 +179,21 @@ export async function openKubernetesPlatform(
     openSource(onChange): KubernetesSource {
       source = createKubernetesSource({
         ...{ client, clock, rootNamespace, onChange, logger: sourceLogger(logger) },
-        onPolicyObject: (key, object) => {
+        onPolicyObject: (key, object, parsed) => {
           verdicts.onPolicyObject(key, object);
+          made?.status.onPolicyObject(key, object, parsed);
         },
       });
       return source;
     },
     openCompanions: (core) =>
-      openCompanions(parts, core, (made) => {
-        elector = made;
+      openCompanions(parts, core, (companions) => {
+        made = companions;
       }),
     waiting: () => [...(source?.waiting() ?? []), ...tokens.waiting()],
     state: () => ({
-      isLeader: elector?.isLeader() ?? false,
+      isLeader: made?.elector.isLeader() ?? false,
+      ...lastWriteOf(made?.status),
       sources: (source?.state() ?? []).map(({ kind, isSynced, objects, ageMs, problem }) => ({
         ...{ kind, isSynced, objects, ageMs },
         ...(problem !== undefined && { problem }),

@@ -111,6 +111,8 @@ export interface ReadResource {
   readonly text: string | undefined;
   /** Clusters that the body refers to. */
   readonly refersTo: readonly string[];
+  /** Route configurations that the body refers to. */
+  readonly routes: readonly string[];
 }
 
 /** What a client reads in a response. */
@@ -150,12 +152,19 @@ export function readResponse(bytes: Uint8Array, isDelta: boolean): ReadResponse 
 }
 
 function readBody(body: Fields | undefined): ReadResource {
-  const none = { name: '', version: '', aliases: [], text: undefined, refersTo: [] };
+  const none = { name: '', version: '', aliases: [], text: undefined, refersTo: [], routes: [] };
   if (body === undefined) return none;
   const json = JSON.stringify(body);
   const refersTo = [...json.matchAll(/"cluster":"([^"]*)"/g)].flatMap(([, to]) => to ?? []);
+  const routes = [...json.matchAll(/"route_config_name":"([^"]*)"/g)].flatMap(([, to]) => to ?? []);
   const name = (body['name'] ?? body['cluster_name'] ?? '') as string;
-  return { ...none, name, text: textOf(body), refersTo: refersTo.filter((to) => to !== 'none') };
+  return {
+    ...none,
+    name,
+    text: textOf(body),
+    refersTo: refersTo.filter((to) => to !== 'none'),
+    routes,
+  };
 }
 
 function textOf(body: Fields): string {

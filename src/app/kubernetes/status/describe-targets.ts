@@ -1,0 +1,39 @@
+/** What a policy is about, in few words, for the column TARGET. */
+import { z } from 'zod';
+
+const targetSchema = z.object({
+  kind: z.string(),
+  name: z.string().optional().catch(undefined),
+  namespace: z.string().optional().catch(undefined),
+  sectionName: z.string().optional().catch(undefined),
+  selector: z
+    .object({ matchLabels: z.record(z.string(), z.string()) })
+    .optional()
+    .catch(undefined),
+});
+
+const specSchema = z.object({ targetRefs: z.array(z.unknown()) });
+
+const maxLength = 120;
+
+/** `Service/reviews:http`, `Pod/app=cart`, `Mesh`; of several the first, and how many more. Empty for what has none. */
+export function describeTargets(spec: unknown): string {
+  const refs = specSchema.safeParse(spec).data?.targetRefs ?? [];
+  const [first, ...others] = refs.flatMap((ref) => targetSchema.safeParse(ref).data ?? []);
+  if (first === undefined) return '';
+  const text = describe(first);
+  const short = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
+  return others.length === 0 ? short : `${short} +${String(others.length)}`;
+}
+
+function describe({ kind, ...target }: z.infer<typeof targetSchema>): string {
+  const { name, namespace, sectionName, selector } = target;
+  if (name !== undefined) {
+    const path = namespace === undefined ? name : `${namespace}/${name}`;
+    return `${kind}/${path}${sectionName === undefined ? '' : `:${sectionName}`}`;
+  }
+  const labels = Object.entries(selector?.matchLabels ?? {}).map(
+    ([key, value]) => `${key}=${value}`,
+  );
+  return labels.length === 0 ? kind : `${kind}/${labels.join(',')}`;
+}
