@@ -32,7 +32,8 @@ import { ensureEnvoy, envoyVersion } from './envoy-path.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
-const usage = 'usage: node scripts/image.mjs --output DIR [--registry PREFIX] [--only NAME,…]';
+const usage =
+  'usage: node scripts/image.mjs --output DIR ([--registry PREFIX] [--only NAME,…] | --tree NAME)';
 
 /** CommonJS inside a bundle asks for these. */
 const banner = `import { createRequire as makeRequire } from 'node:module';
@@ -202,13 +203,17 @@ function packLayer(work, folder) {
   return { digest, file };
 }
 
+function withPath(config) {
+  return { Env: [`PATH=${searchPath}`], ...config };
+}
+
 /** Writes one archive of layers that are packed already. */
 function writeArchive(work, { name, layers, config, archive }) {
   const image = {
     architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
     created: '1970-01-01T00:00:00Z',
     os: 'linux',
-    config: { Env: [`PATH=${searchPath}`], ...config },
+    config: withPath(config),
     rootfs: { type: 'layers', diff_ids: layers.map(({ digest }) => `sha256:${digest}`) },
     history: layers.map(() => ({ created: '1970-01-01T00:00:00Z' })),
   };
@@ -275,25 +280,44 @@ export async function writeImages({ output, registry, names = Object.keys(images
   }
 }
 
+/** Writes the files of one image, for builders of images that take a folder; resolves to how it starts. */
+export async function writeTree({ output, name }) {
+  const work = mkdtempSync(join(tmpdir(), 'skerry-image-'));
+  try {
+    mkdirSync(output, { recursive: true });
+    for (const layer of images[name].layers) {
+      execFileSync('cp', ['-a', `${await makers[layer](work)}/.`, output]);
+    }
+    return { tree: output, config: withPath(images[name].config) };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
 function readFlags() {
   const text = { type: 'string' };
   const options = {
     output: text,
     only: text,
+    tree: text,
     registry: { ...text, default: 'registry.local/skerry' },
   };
   const { values } = parseArgs({ options });
-  const names = values.only?.split(',') ?? Object.keys(images);
+  const names = (values.tree ?? values.only)?.split(',') ?? Object.keys(images);
   const unknown = names.find((name) => !Object.hasOwn(images, name));
   if (unknown !== undefined)
     throw new Error(`no image ${unknown}; there are ${Object.keys(images)}`);
   if (values.output === undefined) throw new Error(usage);
-  return { output: resolve(values.output), registry: values.registry, names };
+  const output = resolve(values.output);
+  if (values.tree !== undefined) return { output, name: values.tree };
+  return { output, registry: values.registry, names };
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    stdout.write(`${JSON.stringify(await writeImages(readFlags()), null, 2)}\n`);
+    const flags = readFlags();
+    const written = await (flags.name === undefined ? writeImages(flags) : writeTree(flags));
+    stdout.write(`${JSON.stringify(written, null, 2)}\n`);
   } catch (error) {
     stderr.write(`image: ${error instanceof Error ? error.message : String(error)}\n`);
     exit(1);

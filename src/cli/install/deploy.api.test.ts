@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { openKubernetesClient, type KubernetesClient } from '../../sources/index.js';
 import { startApiServer, type TestApiServer } from '../../sources/kubernetes/testing/api-server.js';
-import { listAt, textAt } from '../cluster/objects.js';
+import { listAt, nameOf, textAt } from '../cluster/objects.js';
 import { read, type Session } from './apply.js';
 import { spellManifests } from './flags.js';
 import { installedOptions } from './installed.js';
@@ -268,4 +268,25 @@ describe('on a cluster', () => {
     // Nothing is rolled out again.
     expect(await read(session, deploymentPath)).toMatchObject({ metadata: { generation: 1 } });
   }, 60_000);
+
+  test('the command that users are told takes the trust bundles away, and nothing of others', async () => {
+    const labels = { 'app.kubernetes.io/managed-by': 'skerry' };
+    const create = async (namespace: string, name: string, own: object): Promise<void> => {
+      const path = `/api/v1/namespaces/${namespace}/configmaps`;
+      await admin.send({ method: 'POST', path, body: { metadata: { name, labels: own } } });
+    };
+    await create('default', 'skerry-root', labels);
+    await create('kube-public', 'skerry-root', labels);
+    await create('default', 'other', labels);
+    await create('kube-system', 'skerry-root', {});
+    const page = readFileSync(join(root, 'docs', 'tasks', 'install.md'), 'utf8');
+    const [, told = ''] = /`kubectl (delete configmap [^`]*)`/.exec(page) ?? [];
+    const argv = [...told.split(' '), '--kubeconfig', server.kubeconfig];
+    execFileSync(program('SKERRY_KUBECTL'), argv, { env: { ...process.env, HOME: work } });
+    const all = await admin.send({ method: 'GET', path: '/api/v1/configmaps' });
+    const left = listAt(all, 'items').map(nameOf);
+    expect(left).toEqual(expect.arrayContaining(['default/other', 'kube-system/skerry-root']));
+    expect(left).not.toContain('default/skerry-root');
+    expect(left).not.toContain('kube-public/skerry-root');
+  });
 });
