@@ -67,7 +67,7 @@ export interface RouteIr {
 
 /** The routes of calls to some addresses; the last route takes everything. */
 export interface VirtualHostIr {
-  /** Resource name: begins with `http/`, since the RouteConfiguration is called `http`. */
+  /** Resource name: `http/`, since the RouteConfiguration is called `http`, and a text without a slash. */
   readonly name: string;
   /** `10.96.0.3:80`: what the app called; `10.96.0.3:*`: every port of it that has no host of its own. */
   readonly addresses: readonly string[];
