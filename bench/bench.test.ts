@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { bulkPodIps, bulkText, bulkVip } from './manifests.js';
 import { parseOptions } from './options.js';
-import { parseResidentBytes, parseStartAfterBootMs } from './processes.js';
+import { parseCpuMs, parseResidentBytes, parseStartAfterBootMs } from './processes.js';
 import { lastArrival, type ProxyState } from './proxies.js';
 import { median, percentile, worst } from './statistics.js';
 
@@ -34,6 +34,10 @@ describe('options', () => {
       bench: 'sidecar',
       ...{ services: [100, 1000, 5000], used: 10, json: true },
     });
+    expect(parseOptions(['sync'])).toEqual({
+      bench: 'sync',
+      ...{ services: 1000, endpoints: 5, events: 5000, json: false },
+    });
   });
 
   test.each([
@@ -59,6 +63,11 @@ describe('proc files', () => {
   test('a program’s name may hold spaces and parentheses', () => {
     const after = ['S', ...Array.from({ length: 18 }, () => '0'), '1234', '77'].join(' ');
     expect(parseStartAfterBootMs(`42 (a ) b) ${after}`)).toBe(12_340);
+  });
+
+  test('processor time is that of user and system together', () => {
+    const after = ['S', ...Array.from({ length: 10 }, () => '0'), '250', '50', '9'].join(' ');
+    expect(parseCpuMs(`42 (node) ${after}`)).toBe(3000);
   });
 });
 

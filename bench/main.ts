@@ -1,5 +1,6 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
 import type { BenchEnvironment } from './bench-mesh.js';
+import { benchSync, formatSync } from './cluster/sync.js';
 import { obstacles } from './obstacles.js';
 import { parseOptions, usage, type BenchOptions } from './options.js';
 import { benchPropagation, formatPropagation } from './propagation.js';
@@ -25,6 +26,10 @@ async function run(options: BenchOptions, environment: BenchEnvironment): Promis
     case 'sidecar': {
       const report = await benchSidecar(options, environment);
       return options.json ? JSON.stringify(report) : formatSidecar(report);
+    }
+    case 'sync': {
+      const report = await benchSync(options, environment);
+      return options.json ? JSON.stringify(report) : formatSync(report);
     }
   }
 }

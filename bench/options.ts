@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 /** What was asked for. */
-export type BenchOptions = PropagationOptions | SidecarOptions;
+export type BenchOptions = PropagationOptions | SidecarOptions | SyncOptions;
 
 /** From file write to the last sidecar's ACK. */
 export interface PropagationOptions {
@@ -24,15 +24,28 @@ export interface SidecarOptions {
   readonly json: boolean;
 }
 
+/** How a real API server is followed. */
+export interface SyncOptions {
+  readonly bench: 'sync';
+  readonly services: number;
+  /** Of each Service. */
+  readonly endpoints: number;
+  /** Changes of endpoints in the storm. */
+  readonly events: number;
+  readonly json: boolean;
+}
+
 /** Each run calls Services that none has called before. */
 export const sidecarRuns = 3;
 
 /** The help text. */
 export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
        npm run bench -- sidecar [--services 100,1000,5000] [--used 10] [--json]
+       npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
+  sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
   --json        print one JSON object on stdout and nothing else
 `;
 
@@ -81,10 +94,28 @@ function read(args: readonly string[]): BenchOptions | string {
         .map((text) => readCount('--services', text, [used * sidecarRuns, 15_000]));
       return { bench, services, used, json: values.json };
     }
+    case 'sync': {
+      const { values } = parseArgs({
+        args: rest,
+        options: {
+          services: { type: 'string', default: '1000' },
+          endpoints: { type: 'string', default: '5' },
+          events: { type: 'string', default: '5000' },
+          json: { type: 'boolean', default: false },
+        },
+      });
+      return {
+        bench,
+        services: readCount('--services', values.services, [2, 10_000]),
+        endpoints: readCount('--endpoints', values.endpoints, [1, 20]),
+        events: readCount('--events', values.events, [1, 1_000_000]),
+        json: values.json,
+      };
+    }
     case '--help':
       return usage;
     default:
-      return `expected propagation or sidecar, found ${bench ?? 'nothing'}\n\n${usage}`;
+      return `expected propagation, sidecar or sync, found ${bench ?? 'nothing'}\n\n${usage}`;
   }
 }
 

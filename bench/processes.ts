@@ -27,3 +27,14 @@ export function parseStartAfterBootMs(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return Number(fields[19] ?? Number.NaN) * tickMs;
 }
+
+/** Processor time that a process has taken so far, user and system, in milliseconds, to 10 ms. */
+export async function cpuMs(pid: number): Promise<number> {
+  return parseCpuMs(await readFile(`/proc/${String(pid)}/stat`, 'utf8'));
+}
+
+/** Fields 14 and 15 of the text of `/proc/<pid>/stat`. */
+export function parseCpuMs(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? Number.NaN) + Number(fields[12] ?? Number.NaN)) * tickMs;
+}

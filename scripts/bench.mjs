@@ -1,15 +1,30 @@
 // `npm run bench`: gets what is missing, builds, and runs a bench. Arguments go through.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { argv, execPath, exit } from 'node:process';
+import { argv, env, execPath, exit, stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { apiPrograms, ensureKubernetes } from './kubernetes.mjs';
 import { prepare } from './prepare.mjs';
 
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist', 'bench.js');
 
+/** Benches that have a real kube-apiserver as their source. */
+const onKubernetes = ['sync'];
+const needsApi = onKubernetes.includes(argv[2]);
+
+const childEnv = await prepare('bench', [
+  'envoy',
+  'network',
+  ...(needsApi ? ['kubernetes-api'] : []),
+]);
+if (needsApi) {
+  const say = (line) => stderr.write(`bench: ${line}\n`);
+  const found = await ensureKubernetes({ names: apiPrograms, say });
+  env.SKERRY_KUBERNETES_BIN = dirname(found['kube-apiserver']);
+}
 const child = spawn(execPath, ['--enable-source-maps', program, ...argv.slice(2)], {
   stdio: 'inherit',
-  env: await prepare('bench', ['envoy', 'network']),
+  env: { ...childEnv, ...(needsApi && { SKERRY_KUBERNETES_BIN: env.SKERRY_KUBERNETES_BIN }) },
 });
 // The bench hears a Ctrl-C too and takes its mesh down; wait for that.
 process.on('SIGINT', () => undefined);

@@ -116,11 +116,20 @@ async function run(
   return address;
 }
 
+/** Node ends a process that waits for nothing but timers of ours, which keep nothing alive; this one does. */
+function stayAlive(): () => void {
+  const timer = setInterval(() => undefined, 60_000);
+  return () => {
+    clearInterval(timer);
+  };
+}
+
 /** Starts a control plane; resolves when it serves. Rejects, with nothing left running, when it cannot. */
 export async function startController(options: ControllerOptions): Promise<RunningController> {
   const logger = createLogger({ level: options.logLevel });
   const lifecycle = createLifecycle(logger);
   const readiness = createReadiness();
+  lifecycle.onStop(stayAlive());
   try {
     const showMetrics = await startHealth(options, readiness, lifecycle);
     const platform = await openPlatform(options, logger, readiness);

@@ -14,10 +14,14 @@ export interface UntilAnsweredOptions {
 
 const retry = { baseMs: 500, maxMs: 10_000 };
 
+/** Reasons that lie on this machine: no kubeconfig, or one that cannot be read. */
+const ofThisMachine: readonly string[] = ['ENOENT', 'EACCES', 'EISDIR'];
+
 /** Whether the API server may answer otherwise later, without anybody changing anything. */
 function isPassing(error: unknown): error is KubernetesApiError {
   return (
     error instanceof KubernetesApiError &&
+    !ofThisMachine.includes(error.reason) &&
     (error.status === 0 || error.status === 429 || error.status >= 500)
   );
 }
