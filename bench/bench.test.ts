@@ -41,7 +41,7 @@ describe('options', () => {
   });
 
   test.each([
-    [[], 'expected propagation or sidecar, found nothing'],
+    [[], 'expected propagation, sidecar or sync, found nothing'],
     [['speed'], 'found speed'],
     [
       ['propagation', '--rounds', '0'],
