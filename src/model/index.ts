@@ -27,6 +27,15 @@ export type {
   ServicePort,
   SliceEndpoint,
 } from './kubernetes.js';
+export {
+  originalProbeHeader,
+  probeKinds,
+  probePath,
+  type Probe,
+  type ProbeCheck,
+  type ProbeHeader,
+  type ProbeKind,
+} from './probe.js';
 export type {
   OutboundSetting,
   RetryCondition,

@@ -1,5 +1,6 @@
 /** The Kubernetes objects Skerry reads, reduced to the fields it uses; an object means the same from any source. */
 import type { PodKey, ServiceKey, SliceKey } from './ids.js';
+import type { Probe } from './probe.js';
 
 /** Labels of an object. */
 export type Labels = Readonly<Record<string, string>>;
@@ -92,6 +93,8 @@ export interface Pod {
   readonly containerPorts: readonly ContainerPort[];
   /** Ports that callers reach without the sidecar, also where there is one. */
   readonly unredirectedPorts: readonly number[];
+  /** Those that the sidecar answers for the kubelet. */
+  readonly probes: readonly Probe[];
 }
 
 /** A Namespace. */

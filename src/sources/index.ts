@@ -20,7 +20,7 @@ export {
 export { parseEndpointSlice } from './parse/endpoint-slice.js';
 export { parseNamespace } from './parse/namespace.js';
 export { parseNode } from './parse/node.js';
-export { parsePod } from './parse/pod.js';
+export { parsePod, type ParsedPod } from './parse/pod.js';
 export { parseService } from './parse/service.js';
 export {
   parseTrafficPolicy,

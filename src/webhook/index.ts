@@ -3,7 +3,6 @@ export { decide, type Decision, type DecisionInput } from './decide.js';
 export { injectPod, checkPodShape, type InjectedPod } from './inject.js';
 export { isList, isMap, isModestJson, type Json, type JsonMap } from './json.js';
 export { patchOf, spellOperation, type PatchOperation } from './patch.js';
-export { probePath, type OriginalProbe, type OriginalProbes } from './probes.js';
 export { reviewPod, type ReviewAnswer } from './review.js';
 export {
   createWebhookServer,

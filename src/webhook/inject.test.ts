@@ -1,9 +1,10 @@
 /** Injection and decision, beyond what the goldens show. */
 import { describe, expect, test } from '@jest/globals';
+import { originalProbeHeader, probeKinds } from '../model/index.js';
 import { decide, type DecisionInput } from './decide.js';
 import { injectPod } from './inject.js';
-import { mapAt, mapsOf, textOf, type JsonMap } from './json.js';
-import { annotations, defaultSettings as settings, injectedNames } from './settings.js';
+import { isMap, mapAt, mapsOf, ownValue, textOf, type JsonMap } from './json.js';
+import { defaultSettings as settings, injectedNames } from './settings.js';
 
 const probe = { httpGet: { path: '/ready', port: 8080 } };
 const app: JsonMap = { name: 'app', image: 'web:1', readinessProbe: probe };
@@ -19,6 +20,14 @@ function change(from: JsonMap, spec: JsonMap): JsonMap {
   return { ...from, spec: { ...mapAt(from, 'spec'), ...spec } };
 }
 
+/** What the first probe of a container says that it was. */
+function originalOf(container: JsonMap): unknown {
+  const kind = probeKinds.find((each) => isMap(ownValue(container, each))) ?? 'livenessProbe';
+  const [header] = mapsOf(mapAt(container, kind, 'httpGet')['httpHeaders']);
+  expect(textOf(header ?? {}, 'name')).toBe(originalProbeHeader);
+  return JSON.parse(textOf(header ?? {}, 'value') ?? '');
+}
+
 function names(from: JsonMap, list: string): readonly (string | undefined)[] {
   return mapsOf(mapAt(from, 'spec')[list]).map((each) => textOf(each, 'name'));
 }
@@ -32,13 +41,11 @@ describe('a pod that other webhooks changed after us', () => {
     expect(mapsOf(mapAt(again, 'spec')['containers'])[1]).toMatchObject({
       livenessProbe: { httpGet: { path: '/skerry/probe/late/livenessProbe', port: 15021 } },
     });
-    const kept: unknown = JSON.parse(
-      textOf(mapAt(again, 'metadata', 'annotations'), annotations.probes) ?? '{}',
-    );
-    expect(kept).toEqual({
-      '/skerry/probe/app/readinessProbe': { port: 8080, probe },
-      '/skerry/probe/late/livenessProbe': { port: 9000, probe: late.livenessProbe },
-    });
+    const originals = mapsOf(mapAt(again, 'spec')['containers']).map(originalOf);
+    expect(originals).toEqual([
+      { port: 8080, probe },
+      { port: 9000, probe: late.livenessProbe },
+    ]);
   });
 
   test('has our init containers first again', () => {
@@ -59,28 +66,59 @@ describe('a pod that other webhooks changed after us', () => {
     expect(decide({ pod: inject(pod), namespace: 'shop', settings })).toEqual({ kind: 'inject' });
   });
 
-  test('keeps probes that cannot be restored because the annotation was damaged', () => {
-    const once = inject(pod);
-    const metadata = mapAt(once, 'metadata');
-    const damaged = {
-      ...once,
-      metadata: {
-        ...metadata,
-        annotations: { ...mapAt(metadata, 'annotations'), [annotations.probes]: '{' },
-      },
+  test('keeps a probe that cannot be restored because somebody damaged it', () => {
+    const httpGet = {
+      path: '/skerry/probe/app/readinessProbe',
+      port: 15021,
+      httpHeaders: [{ name: originalProbeHeader, value: '{' }],
     };
-    expect(mapAt(inject(damaged), 'spec')['containers']).toEqual(mapAt(once, 'spec')['containers']);
+    const damaged = [{ ...app, readinessProbe: { httpGet } }];
+    const again = inject(change(inject(pod), { containers: damaged }));
+    expect(mapAt(again, 'spec')['containers']).toEqual(damaged);
   });
 });
 
-test('a list of probes that the user wrote is not believed', () => {
-  const forged = {
-    ...pod,
-    metadata: { annotations: { [annotations.probes]: '{"/skerry/probe/x/livenessProbe":{}}' } },
+test('an original that the user wrote is not believed', () => {
+  const value = JSON.stringify({ port: 1, probe: { exec: { command: ['/bin/true'] } } });
+  const httpGet = {
+    path: '/skerry/probe/app/readinessProbe',
+    port: 8080,
+    httpHeaders: [{ name: originalProbeHeader, value }],
   };
-  const text = textOf(mapAt(inject(forged), 'metadata', 'annotations'), annotations.probes);
-  expect(text).not.toContain('/x/');
+  const forged = { ...app, readinessProbe: { httpGet } };
+  const [container] = mapsOf(
+    mapAt(inject(change(pod, { containers: [forged] })), 'spec')['containers'],
+  );
+  expect(originalOf(container ?? {})).toEqual({ port: 8080, probe: { httpGet } });
 });
+
+test('an original fits into a header, whatever its text', () => {
+  const odd = { httpGet: { path: '/ü€😀\n', port: 8080 } };
+  const [container] = mapsOf(
+    mapAt(inject(change(pod, { containers: [{ ...app, readinessProbe: odd }] })), 'spec')[
+      'containers'
+    ],
+  );
+  const [header] = mapsOf(mapAt(container ?? {}, 'readinessProbe', 'httpGet')['httpHeaders']);
+  expect(textOf(header ?? {}, 'value')).toMatch(/^[ -~]+$/);
+  expect(originalOf(container ?? {})).toEqual({ port: 8080, probe: odd });
+});
+
+test.each([15001, 15006, 15021, 15090])(
+  'a probe of the sidecar’s port %i stays as it is',
+  (port) => {
+    const tcpSocket = { tcpSocket: { port: 'mine' } };
+    const own = {
+      ...app,
+      ports: [{ name: 'mine', containerPort: port }],
+      readinessProbe: tcpSocket,
+    };
+    const [container] = mapsOf(
+      mapAt(inject(change(pod, { containers: [own] })), 'spec')['containers'],
+    );
+    expect(container).toEqual(own);
+  },
+);
 
 test.each([
   ['container', { initContainers: [{ name: 'skerry-redirect', image: 'mine:1' }] }],

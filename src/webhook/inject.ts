@@ -1,17 +1,7 @@
 /** The injection: a pod and the settings become the pod with its sidecar. Pure, and a fixpoint of itself. */
 import { fail, ok, type Result } from '../lib/index.js';
 import { spellRedirection } from '../sidecar/index.js';
-import {
-  isMap,
-  isModestJson,
-  isList,
-  mapAt,
-  mapsOf,
-  ownValue,
-  textOf,
-  type Json,
-  type JsonMap,
-} from './json.js';
+import { isMap, isList, mapAt, mapsOf, ownValue, textOf, type Json, type JsonMap } from './json.js';
 import { readPodOptions, type PodOptions } from './pod-options.js';
 import { restoreProbes, rewriteProbes, type RewrittenContainer } from './probes.js';
 import { annotations, injectedNames, settingsMark, type InjectionSettings } from './settings.js';
@@ -110,7 +100,6 @@ function compose(pod: JsonMap, settings: InjectionSettings, options: PodOptions)
     mapsOf(spec[name]).map((each) => rewriteProbes(each, options.excludeInboundPorts));
   const [init, main] = [rewrite('initContainers'), rewrite('containers')];
   const all = [...init, ...main];
-  const originals = Object.fromEntries(all.flatMap((each) => Object.entries(each.originals)));
   const metadata = mapAt(pod, 'metadata');
   const injected = {
     ...pod,
@@ -122,9 +111,6 @@ function compose(pod: JsonMap, settings: InjectionSettings, options: PodOptions)
         ...(settings.redirection === 'cni'
           ? { [annotations.redirection]: spellRedirection({ ...options, ...settings }) }
           : {}),
-        ...(Object.keys(originals).length === 0
-          ? {}
-          : { [annotations.probes]: JSON.stringify(originals) }),
       },
     },
     spec: {
@@ -147,20 +133,14 @@ function compose(pod: JsonMap, settings: InjectionSettings, options: PodOptions)
 function withoutOurs(pod: JsonMap, settings: InjectionSettings): JsonMap {
   const metadata = mapAt(pod, 'metadata');
   const given = mapAt(metadata, 'annotations');
-  const originals = isMarked(pod, settings)
-    ? parseOriginals(textOf(given, annotations.probes))
-    : {};
-  const ours: readonly string[] = [
-    annotations.injection,
-    annotations.probes,
-    annotations.redirection,
-  ];
+  const isOurs = isMarked(pod, settings);
+  const ours: readonly string[] = [annotations.injection, annotations.redirection];
   const kept = Object.entries(given).filter(([name]) => !ours.includes(name));
   const spec = mapAt(pod, 'spec');
   const strip = (name: string, names: readonly string[]): readonly JsonMap[] =>
     mapsOf(spec[name]).filter((each) => !names.includes(textOf(each, 'name') ?? ''));
   const restore = (name: string): readonly JsonMap[] =>
-    strip(name, containerNames).map((each) => restoreProbes(each, originals));
+    strip(name, containerNames).map((each) => (isOurs ? restoreProbes(each) : each));
   return {
     ...pod,
     metadata: { ...metadata, annotations: Object.fromEntries(kept) },
@@ -171,15 +151,4 @@ function withoutOurs(pod: JsonMap, settings: InjectionSettings): JsonMap {
       volumes: strip('volumes', volumeNames),
     },
   };
-}
-
-function parseOriginals(text: string | undefined): JsonMap {
-  if (text === undefined) return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return isModestJson(value) && isMap(value) ? value : {};
-  } catch {
-    // Somebody changed it: the probes stay as they are.
-    return {};
-  }
 }

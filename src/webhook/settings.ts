@@ -68,8 +68,6 @@ export const annotations = {
   proxyMemoryLimit: 'skerry.dev/proxy-memory-limit',
   /** Written: which settings the pod was injected with; see `settingsMark`. */
   injection: 'skerry.dev/injection',
-  /** Written: the probes as the user had them, JSON; the control plane answers them on 15021. */
-  probes: 'skerry.dev/probes',
   /** Written: what the CNI plugin of the node does for the pod; absent where an init container does. */
   redirection: redirectionAnnotation,
 } as const;

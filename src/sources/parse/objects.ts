@@ -79,7 +79,7 @@ interface Reading {
 const readers: readonly KindReader[] = [
   kindReader(serviceApi, 'services', parseService),
   kindReader(endpointSliceApi, 'slices', parseEndpointSlice),
-  kindReader(podApi, 'pods', parsePod),
+  { api: podApi, collection: 'pods', read: readPod },
   kindReader(namespaceApi, 'namespaces', parseNamespace),
   kindReader(nodeApi, 'nodes', parseNode),
   { api: trafficPolicyApi, collection: 'policies', read: readPolicy },
@@ -154,7 +154,7 @@ function unknownKind(object: unknown, ref: ObjectRef): Diagnostic {
   });
 }
 
-function kindReader<C extends Exclude<CollectionName, 'policies'>>(
+function kindReader<C extends Exclude<CollectionName, 'policies' | 'pods'>>(
   api: ApiKind,
   collection: C,
   parse: (object: unknown) => Result<CollectionRows[C] | undefined, readonly Diagnostic[]>,
@@ -168,6 +168,14 @@ function kindReader<C extends Exclude<CollectionName, 'policies'>>(
     return { outcome: { kind: 'good', row }, diagnostics: [] };
   };
   return { api, collection, read };
+}
+
+function readPod(object: unknown): Reading {
+  const result = parsePod(object);
+  if (!result.ok) return { outcome: { kind: 'refused' }, diagnostics: result.error };
+  const { pod, warnings } = result.value;
+  const row: Row = { collection: 'pods', value: pod };
+  return { outcome: { kind: 'good', row }, diagnostics: warnings };
 }
 
 function readPolicy(object: unknown, options: PolicyOptions): Reading {

@@ -16,6 +16,7 @@ import {
   type Cursor,
 } from './cursor.js';
 import { openObject, type ApiKind } from './header.js';
+import { readProbes } from './probes.js';
 
 /** The API of Pods. */
 export const podApi: ApiKind = { group: '', version: 'v1', kind: 'Pod', isNamespaced: true };
@@ -25,8 +26,14 @@ const excludeInboundPorts = 'skerry.dev/exclude-inbound-ports';
 /** Readiness and metrics, which the sidecar itself serves in plaintext. */
 const sidecarPorts: readonly number[] = [15021, 15090];
 
+/** A Pod, and what is wrong with it that does not keep it out. */
+export interface ParsedPod {
+  readonly pod: Pod;
+  readonly warnings: readonly Diagnostic[];
+}
+
 /** Reads a Pod; the error lists every field that is wrong. */
-export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
+export function parsePod(object: unknown): Result<ParsedPod, readonly Diagnostic[]> {
   const opened = openObject(object, podApi);
   if (!opened.ok) return opened;
   const { ref, root, findings, labels, annotations, creationTimestampMs } = opened.value;
@@ -39,6 +46,10 @@ export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
   const isInMesh =
     containers.some(({ name }) => name === proxyContainer) ||
     annotations['skerry.dev/sidecar'] === 'true';
+  const { probes, warnings } = readProbes(
+    ref,
+    containers.map(({ place }) => place),
+  );
   const pod: Pod = {
     kind: 'Pod',
     key: podKey(ref.namespace, ref.name),
@@ -56,8 +67,9 @@ export function parsePod(object: unknown): Result<Pod, readonly Diagnostic[]> {
     isFinished: phase === 'Succeeded' || phase === 'Failed',
     containerPorts: containers.flatMap(({ name, ports }) => (name === proxyContainer ? [] : ports)),
     unredirectedPorts: isInMesh ? readUnredirected(annotations[excludeInboundPorts]) : [],
+    probes,
   };
-  return findings.hasErrors() ? fail(findings.list()) : ok(pod);
+  return findings.hasErrors() ? fail(findings.list()) : ok({ pod, warnings });
 }
 
 /** The webhook has refused what is no port. */
@@ -109,6 +121,7 @@ function readIps(status: Cursor): readonly string[] {
 }
 
 interface Container {
+  readonly place: Cursor;
   readonly name: string;
   readonly ports: readonly ContainerPort[];
 }
@@ -121,7 +134,7 @@ function readContainers(spec: Cursor): readonly Container[] {
   return [...native, ...readItems(child(spec, 'containers'))].map((place) => {
     const map = openMap(place);
     const ports = readItems(child(map, 'ports')).flatMap(readContainerPort);
-    return { name: readString(child(map, 'name')) ?? '', ports };
+    return { place, name: readString(child(map, 'name')) ?? '', ports };
   });
 }
 

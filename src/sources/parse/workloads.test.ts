@@ -33,7 +33,7 @@ function readSlice(fields: object): EndpointSlice {
 function readPod(fields: object, metadata: object = {}): Pod {
   const result = parsePod(pod(fields, metadata));
   if (!result.ok) throw new Error(JSON.stringify(result.error));
-  return result.value;
+  return result.value.pod;
 }
 
 function refusals(
@@ -151,6 +151,7 @@ test('a Pod keeps what the mesh uses', () => {
     isFinished: false,
     containerPorts: [{ name: 'web', port: 8080 }, { port: 9000 }],
     unredirectedPorts: [],
+    probes: [],
   });
 });
 

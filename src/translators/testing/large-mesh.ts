@@ -66,6 +66,7 @@ export function largePod(index: number, replica: number, options: LargeMeshOptio
     isFinished: false,
     containerPorts: [],
     unredirectedPorts: [],
+    probes: [],
   };
 }
 

@@ -31,6 +31,7 @@ export function aPod(name: string, fields: Partial<Pod> = {}): Pod {
     isFinished: false,
     containerPorts: [],
     unredirectedPorts: [],
+    probes: [],
     ...fields,
   };
 }

@@ -13,6 +13,7 @@ import {
   type Namespace,
   type Node,
   type Pod,
+  type Probe,
   type PolicyTarget,
   type RouteRule,
   type Service,
@@ -92,6 +93,16 @@ const slice: fc.Arbitrary<EndpointSlice> = fc
     ...rest,
   }));
 
+const anyProbe = { container: 'app', port: 8080, timeoutMs: 1000, periodMs: 10_000 } as const;
+const probes: Probe[] = [
+  { ...anyProbe, kind: 'livenessProbe', check: { kind: 'tcp' } },
+  {
+    ...anyProbe,
+    kind: 'readinessProbe',
+    check: { kind: 'http', scheme: 'http', path: '/', headers: [] },
+  },
+];
+
 const pod: fc.Arbitrary<Pod> = fc
   .record({
     namespace,
@@ -105,6 +116,7 @@ const pod: fc.Arbitrary<Pod> = fc
     isFinished: fc.nat({ max: 5 }).map((value) => value === 0),
     creationTimestampMs: age,
     uid: one('u1', 'u2'),
+    probes: fc.subarray(probes),
   })
   .map((fields) => ({
     kind: 'Pod',
