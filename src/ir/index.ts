@@ -31,3 +31,4 @@ export type {
   InboundPortIr,
   OperationIr,
 } from './inbound.js';
+export type { ReadinessIr } from './readiness.js';

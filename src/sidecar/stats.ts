@@ -34,11 +34,25 @@ const suffixes = [
   'rbac.shadow_denied',
 ] as const;
 
+/**
+ * Without these the sidecar is never ready and no TCP or gRPC probe passes: Envoy's health check
+ * filter reads the health of a cluster from its statistics, and one that is not kept is zero
+ * (measured on 1.40).
+ */
+const healthOfProbes = 'cluster\\.(listening|probe/.+)\\.membership_(healthy|total)';
+
 /** One pattern of the inclusion list (envoy.type.matcher.v3.StringMatcher). */
-type Pattern = { readonly prefix: string } | { readonly suffix: string };
+type Pattern =
+  | { readonly prefix: string }
+  | { readonly suffix: string }
+  | { readonly safe_regex: { readonly regex: string } };
 
 /** The patterns of the names kept; undefined for all of them. */
 export function statsPatterns(profile: StatsProfile): readonly Pattern[] | undefined {
   if (profile === 'full') return undefined;
-  return [...prefixes.map((prefix) => ({ prefix })), ...suffixes.map((suffix) => ({ suffix }))];
+  return [
+    ...prefixes.map((prefix) => ({ prefix })),
+    ...suffixes.map((suffix) => ({ suffix })),
+    { safe_regex: { regex: healthOfProbes } },
+  ];
 }

@@ -8,6 +8,7 @@ import { toDiagnostics, type Finding } from './to-ir/finding.js';
 import { toShapedInbound } from './to-ir/inbound-shape.js';
 import { findPodProblems, findServiceProblems } from './to-ir/object-findings.js';
 import { findPolicyProblems } from './to-ir/policy-findings.js';
+import { toReadiness } from './to-ir/readiness.js';
 import { isGiven } from './wanted.js';
 import { scopesOf } from './wanted-by-callers.js';
 
@@ -24,8 +25,10 @@ export function defineEncoded(
   const encodedShapes = graph.derive('encoded-inbound-shapes', shapes, (ports) =>
     spelled.encodeInbound(ports, settings),
   );
+  const readiness = graph.derive('readiness', sources.pods, toReadiness);
   return [
     graph.expand('encoded-fixed', sources.constants, spelled.fixedResources),
+    graph.expand('encoded-readiness', readiness, spelled.readinessResources),
     ...families.map(({ clusters }) =>
       graph.derive(`encoded-${clusters.name}`, clusters, spelled.clusterResource),
     ),

@@ -2,12 +2,15 @@
 import { typeUrls, type EncodedResource } from '../envoy/index.js';
 import {
   meshScope,
+  podScope,
   type ClusterIr,
   type EndpointsIr,
   type InboundPortIr,
   type OutboundListenerIr,
   type OutboundRoutesIr,
+  type ReadinessIr,
 } from '../ir/index.js';
+import { podKey } from '../model/index.js';
 import {
   encodeNamed,
   share,
@@ -24,7 +27,9 @@ import {
   spellInbound,
   spellOutboundListener,
   spellOutboundRoutes,
+  spellListening,
   spellReadiness,
+  spellReadinessClusters,
   spellVirtualHost,
   type SpellSettings,
 } from './to-envoy/spell.js';
@@ -84,10 +89,21 @@ export function encodeInbound(
 
 /** What every sidecar has, whatever the mesh looks like. */
 export function* fixedResources(): Iterable<Row> {
-  for (const cluster of spellFixedClusters()) {
+  for (const cluster of [...spellFixedClusters(), spellListening()]) {
     yield keyed(share(encodeOwn(typeUrls.cluster, cluster), eagerInMesh));
   }
   yield keyed(share(encodeOwn(typeUrls.listener, spellReadiness()), eagerInMesh));
+}
+
+/** The probes of a pod: its own form of the listener that all have, and their clusters. */
+export function* readinessResources(ir: ReadinessIr): Iterable<Row> {
+  const { namespace, name } = ir;
+  const origins = [{ object: `Pod ${podKey(namespace, name)}` }];
+  const sharing = { scope: podScope(namespace, name), isEager: true, origins };
+  for (const cluster of spellReadinessClusters(ir)) {
+    yield keyed(share(encodeOwn(typeUrls.cluster, cluster), sharing));
+  }
+  yield keyed(share(encodeOwn(typeUrls.listener, spellReadiness(ir)), sharing));
 }
 
 /** A resource under a key that is its own in every collection. */

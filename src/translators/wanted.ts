@@ -11,6 +11,7 @@ import {
 import type { Pod, PortProtocol, Service } from '../model/index.js';
 import {
   inboundClusterName,
+  listeningClusterName,
   passthroughClusterName,
   refuseClusterName,
 } from './to-envoy/contract.js';
@@ -113,6 +114,7 @@ export const fixedNames: readonly string[] = [
   inboundClusterName,
   passthroughClusterName,
   refuseClusterName,
+  listeningClusterName,
 ];
 
 /** Scopes that reach further than `scope` and hold it. */

@@ -75,11 +75,7 @@ export function spellFixedClusters(): Cluster[] {
       ...spellBase(inboundClusterName, fixedConnectTimeoutMs, appIdle),
       type: 'ORIGINAL_DST',
       lb_policy: 'CLUSTER_PROVIDED',
-      // Redirection leaves connections from these addresses alone. `::6` must be put on `lo`.
-      upstream_bind_config: {
-        source_address: { address: '127.0.0.6', port_value: 0 },
-        extra_source_addresses: [{ address: { address: '::6', port_value: 0 } }],
-      },
+      upstream_bind_config: spellInboundSource(),
     },
     {
       ...spellBase(passthroughClusterName, fixedConnectTimeoutMs),
@@ -88,6 +84,14 @@ export function spellFixedClusters(): Cluster[] {
     },
     { ...spellBase(refuseClusterName, fixedConnectTimeoutMs), type: 'STATIC' },
   ];
+}
+
+/** Redirection leaves connections from these addresses to the app alone. `::6` must be put on `lo`. */
+export function spellInboundSource(): NonNullable<Cluster['upstream_bind_config']> {
+  return {
+    source_address: { address: '127.0.0.6', port_value: 0 },
+    extra_source_addresses: [{ address: { address: '::6', port_value: 0 } }],
+  };
 }
 
 /** Shorter than the hour and a minute that a sidecar keeps an idle connection it accepted: the caller closes first. */

@@ -8,6 +8,8 @@ export const inboundPort = 15006;
 export const readinessPort = 15021;
 /** Metrics of the sidecar. */
 export const metricsPort = 15090;
+/** No port of an app. */
+export const ownPorts: readonly number[] = [outboundPort, inboundPort, readinessPort, metricsPort];
 
 /** Carries the cluster's name from the early header mutation to the route; never leaves the sidecar. */
 export const destinationHeader = 'x-skerry-dst';
@@ -25,3 +27,5 @@ export const inboundClusterName = 'inbound';
 export const passthroughClusterName = 'passthrough';
 /** To nobody. */
 export const refuseClusterName = 'refuse';
+/** The sidecar's own listeners, health-checked; no request goes there. */
+export const listeningClusterName = 'listening';

@@ -1,7 +1,7 @@
 /** The listener that takes calls to the app: mutual TLS and authorization, port by port. */
 import type { InboundIr, InboundPortIr } from '../../ir/index.js';
 import { spellListenerAccessLog } from './access-log.js';
-import { inboundPort, metricsPort, outboundPort, readinessPort } from './contract.js';
+import { inboundPort, ownPorts } from './contract.js';
 import { spellInboundChains } from './inbound-chains.js';
 import { spellInboundRoutes } from './inbound-http.js';
 import {
@@ -47,8 +47,6 @@ export function spellInbound(
   const routes = ports.filter((port) => port.protocol !== 'tcp').map(spellInboundRoutes);
   return { listener, routes };
 }
-
-const ownPorts = [outboundPort, inboundPort, readinessPort, metricsPort];
 
 /** The sidecar's own ports are no destination: they would loop, or serve the caller Envoy itself. */
 function spellLoopGuards(settings: SpellSettings): FilterChain[] {

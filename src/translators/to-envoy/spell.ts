@@ -4,6 +4,6 @@ export { spellEndpoints } from './endpoints.js';
 export { spellInbound } from './inbound.js';
 export { spellOutboundListener } from './outbound-listener.js';
 export { spellOutboundRoutes } from './outbound-routes.js';
-export { spellReadiness } from './readiness.js';
+export { spellListening, spellReadiness, spellReadinessClusters } from './readiness.js';
 export { type SpellSettings } from './settings.js';
 export { spellVirtualHost } from './virtual-host.js';

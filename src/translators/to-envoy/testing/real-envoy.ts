@@ -317,7 +317,7 @@ function localise(value: unknown, folder: string): JsonValue {
       },
     };
   }
-  if ('listener_filters' in value) {
+  if ('filter_chains' in value) {
     fields['address'] = { socket_address: { address: '127.0.0.1', port_value: 0 } };
   }
   return fields;
