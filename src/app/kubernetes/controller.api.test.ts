@@ -1,7 +1,7 @@
 /** Whole control planes beside a real API server, with the rights of an installation and no others. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { generateKeyPairSync } from 'node:crypto';
-import { askAdmin } from '../../cli/index.js';
+import { askAdmin, defaultInstall, installObjects } from '../../cli/index.js';
 import { certificateRequest, nodeMetadataKeys, ownCertificateName } from '../../sidecar/index.js';
 import { createDiscoveryClient, type ClientStream } from '../../xds/testing/grpc-client.js';
 import { eventually, objectAt } from './test-kit.js';
@@ -16,6 +16,14 @@ beforeAll(async () => {
   installed = await install();
   first = await installed.startReplica('one');
   second = await installed.startReplica('two');
+  // Looked at again in the end: it takes a minute.
+  await namespace('leaving');
+  await rootsIn('leaving');
+  await installed.client.send({
+    ...{ method: 'PATCH', path: '/api/v1/namespaces/leaving' },
+    contentType: 'application/merge-patch+json',
+    body: { metadata: { labels: { 'skerry.dev/inject': null } } },
+  });
 }, 120_000);
 
 afterAll(async () => {
@@ -110,6 +118,28 @@ function connect(
   return stream;
 }
 
+interface Rule {
+  readonly apiGroups?: readonly string[];
+  readonly resources?: readonly string[];
+  readonly nonResourceURLs?: readonly string[];
+  readonly verbs: readonly string[];
+}
+
+/** Every right of the control plane, as `verb group/resource`. */
+function grantedRights(): readonly string[] {
+  const roles = installObjects(defaultInstall).filter(
+    ({ kind, metadata }) =>
+      ['ClusterRole', 'Role'].includes(kind) && metadata.name === 'skerry-controller',
+  );
+  return roles
+    .flatMap((role) => role['rules'] as readonly Rule[])
+    .flatMap(({ apiGroups = [''], resources, nonResourceURLs, verbs }) =>
+      (resources ?? nonResourceURLs ?? []).flatMap((what) =>
+        apiGroups.flatMap((group) => verbs.map((verb) => `${verb} ${group}/${what}`)),
+      ),
+    );
+}
+
 test('of two replicas one leads, and both are ready', async () => {
   const leaders = await eventually(async () => {
     const states = await Promise.all(
@@ -179,6 +209,46 @@ test('without the API server sidecars go on being served, and the age of what is
   expect(await rootsIn('after')).toBe(roots);
 }, 120_000);
 
+test('a policy is told to be live, and what is wrong with another one', async () => {
+  await namespace('told');
+  const policies = '/apis/skerry.dev/v1alpha1/namespaces/told/trafficpolicies';
+  const policy = (name: string, service: string): unknown => ({
+    ...{ apiVersion: 'skerry.dev/v1alpha1', kind: 'TrafficPolicy', metadata: { name } },
+    spec: {
+      targetRefs: [{ kind: 'Service', name: service }],
+      inbound: { mtls: { mode: 'Strict' } },
+    },
+  });
+  await send('POST', '/api/v1/namespaces/told/services', {
+    metadata: { name: 'there' },
+    spec: { selector: { app: 'there' }, ports: [{ port: 80 }] },
+  });
+  await send('POST', policies, policy('good', 'there'));
+  await send('POST', policies, policy('lost', 'nowhere'));
+  const reasonOf = (name: string, type: string): Promise<string> =>
+    eventually(async () => {
+      const { status } = (await objectAt(installed.client, `${policies}/${name}`)) as {
+        readonly status?: { readonly conditions?: readonly Readonly<Record<string, string>>[] };
+      };
+      return status?.conditions?.find((one) => one['type'] === type)?.['reason'];
+    });
+  expect(await reasonOf('good', 'Accepted')).toBe('Accepted');
+  expect(await reasonOf('good', 'Programmed')).toBe('Programmed');
+  expect(await reasonOf('lost', 'Accepted')).toBe('TargetNotFound');
+});
+
+test('a token outlives its pod in vain', async () => {
+  await namespace('gone');
+  const roots = await rootsIn('gone');
+  const bearer = await token('gone', await pod('gone', 'one'));
+  await installed.client.send({
+    ...{ method: 'DELETE', path: '/api/v1/namespaces/gone/pods/one' },
+    query: { gracePeriodSeconds: '0' },
+  });
+  const stream = connect(first, { token: bearer, nodeId: 'gone/one', roots });
+  expect((await stream.ended).code).toBe('UNAUTHENTICATED');
+});
+
 test('the leader gives way to the other, which goes on', async () => {
   const isLeader = async ({ adminSocket }: Replica): Promise<boolean> =>
     Reflect.get(Object(await askAdmin(adminSocket, '/v1/state')), 'isLeader') === true;
@@ -202,4 +272,23 @@ test('every request of a control plane was within its rights', async () => {
   const refused = requests.filter(({ status }) => status === 403).map(nameOf);
   expect(refused.filter((one) => !allowed.has(one))).toEqual([]);
   expect(allowed.size).toBeGreaterThan(20);
+});
+
+test('a namespace that is not enrolled any more loses the bundle after a while', async () => {
+  const path = '/api/v1/namespaces/leaving/configmaps/skerry-root';
+  const isGone = async (): Promise<true | undefined> =>
+    (await objectAt(installed.client, path)) === undefined ? true : undefined;
+  expect(await eventually(isGone, 120_000)).toBe(true);
+}, 150_000);
+
+test('no right is given that nothing uses', async () => {
+  const used = new Set(
+    (await installed.audited())
+      .filter(({ status }) => status < 400)
+      .map(({ verb, group, resource }) => `${verb} ${group}/${resource}`),
+  );
+  // An apply that creates is audited as a patch; verdicts are read and created where sidecars judge.
+  const unseen = ['create /configmaps', 'get /configmaps'];
+  const unused = grantedRights().filter((right) => !used.has(right) && !unseen.includes(right));
+  expect(unused).toEqual([]);
 });

@@ -48,7 +48,7 @@ const clusterRole: Manifest = {
       apiGroups: ['admissionregistration.k8s.io'],
       resources: ['mutatingwebhookconfigurations'],
       resourceNames: [webhookConfigurationName],
-      verbs: ['get', 'list', 'watch', 'patch'],
+      verbs: ['list', 'watch', 'patch'],
     },
   ],
 };
@@ -77,7 +77,7 @@ const role: Manifest = {
     {
       apiGroups: [''],
       resources: ['configmaps'],
-      verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
+      verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
     },
   ],
 };
