@@ -1,0 +1,90 @@
+/** Claim: without the API server running pods go on calling each other, even while a replica dies. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runCommand, type Agent } from '../../../demo/rig/index.js';
+import { claim, since } from '../../kit/claim.js';
+import { controllerPods, systemNamespace, untilInstalled } from '../../kit/cluster/cluster.js';
+import { eventually, openSuite } from '../../kit/cluster/suite.js';
+
+const suite = openSuite(import.meta.url);
+const seconds = Number(process.env['SKERRY_OUTAGE_SECONDS'] ?? '30');
+let caller: Agent;
+
+beforeAll(async () => {
+  await suite.start();
+  caller = await suite.caller('outage', 'caller');
+});
+afterAll(() => suite.stop());
+
+interface State {
+  readonly waiting: readonly string[];
+  readonly sources: readonly {
+    readonly kind: string;
+    readonly ageMs: number;
+    readonly problem?: string;
+  }[];
+}
+
+/** Asks a replica by a command in its container, which takes no API server. */
+async function ask<T>(pod: string, path: string): Promise<T> {
+  const target = { namespace: systemNamespace, pod, container: 'controller' };
+  const command = ['/usr/local/bin/skerry', 'admin', 'get', path];
+  const { stdout } = await runCommand(await suite.rig.directArgv(target, command));
+  return JSON.parse(stdout) as T;
+}
+
+async function sidecarsOf(pod: string): Promise<readonly string[]> {
+  const proxies = await ask<readonly { readonly name: string }[]>(pod, '/v1/proxies');
+  return proxies.map(({ name }) => name).filter((name) => name.startsWith('outage/'));
+}
+
+test(
+  'no request fails while the API server is away and a replica dies',
+  async () => {
+    const load = await caller.startLoad({
+      ...{ url: 'http://web/', concurrency: 4, requestsPerSecond: 100 },
+    });
+    const [victim = '', survivor = ''] = (await controllerPods(suite.rig)).map(
+      ({ metadata }) => metadata.name,
+    );
+    const all = new Set([...(await sidecarsOf(victim)), ...(await sidecarsOf(survivor))]);
+    expect(all.size).toBe(3);
+    const startedAt = performance.now();
+    await suite.rig.stopApiServer();
+    try {
+      const target = { namespace: systemNamespace, pod: victim, container: 'controller' };
+      await suite.rig.signalContainer(target, 'SIGKILL');
+      await eventually(
+        'all sidecars at the replica that is left',
+        async () => ((await sidecarsOf(survivor)).length === all.size ? true : undefined),
+        120_000,
+      );
+      claim('outage', 'from the death of a replica until the other served all:', since(startedAt));
+
+      const state = await ask<State>(survivor, '/v1/state');
+      expect(state.waiting).toEqual([]);
+      const pods = state.sources.find(({ kind }) => kind === 'pods');
+      expect(pods?.problem).toMatch(/no answer/);
+      expect(pods?.ageMs).toBeGreaterThan(1_000);
+
+      const leftMs = seconds * 1000 - (performance.now() - startedAt);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)));
+    } finally {
+      await suite.rig.startApiServer();
+    }
+    claim('outage', 'the API server was away for:', since(startedAt));
+    await untilInstalled(suite.rig);
+    const backAt = performance.now();
+    await suite.apply('_refuse.yaml');
+    await eventually(
+      'the policy',
+      async () =>
+        (await caller.http({ url: 'http://web/closed' })).status === 403 ? true : undefined,
+      60_000,
+    );
+    claim('outage', 'afterwards a policy held after:', since(backAt));
+    const { total, statuses, errors } = await load.stop();
+    claim('outage', 'calls meanwhile, none failed:', total);
+    expect({ statuses, errors }).toEqual({ statuses: { 200: total }, errors: {} });
+  },
+  (seconds + 300) * 1000,
+);
