@@ -51,15 +51,11 @@ test('an upgrade fails no request and restarts no pod of the mesh', async () => 
   expect({ statuses, errors }).toEqual({ statuses: { 200: total }, errors: {} });
 }, 300_000);
 
-test('what the installation was told before is kept', async () => {
+test('what the installation was told before is kept, but for what the upgrade changes', async () => {
+  const path = 'jsonpath={range .spec.template.spec.containers[0].env[*]}{.name}={.value} {end}';
   const text = await suite.kubectl(
-    'get',
-    'deployment/skerry-controller',
-    '-n',
-    'skerry-system',
-    '-o',
-    'yaml',
+    ...['get', 'deployment/skerry-controller', '-n', 'skerry-system', '-o', path],
   );
-  expect(text).toContain('--access-log=All');
-  expect(text).toContain('--trust-domain=cluster.local');
+  expect(text).toContain('SKERRY_ACCESS_LOG=All ');
+  expect(text).toContain('SKERRY_TRUST_DOMAIN=cluster.local ');
 });
