@@ -4,7 +4,7 @@ import { axesOf, mark, toYaml } from './files.mjs';
 /** The presets, with what each is for. */
 export function valuesText({ defaultInstall, highlyAvailableReplicas }) {
   const { registry, imageTag, envoyTag, replicas, resources } = defaultInstall;
-  const { redirection, trustDomain, accessLog } = defaultInstall;
+  const { redirection, cniBinDir, cniConfDir, trustDomain, accessLog } = defaultInstall;
   return `${mark}
 # Where all images lie, injected ones too.
 registry: ${registry}
@@ -19,6 +19,10 @@ replicas:
 
 # What leads traffic through the sidecar: an init container (init), or the node's CNI plugin (cni).
 redirection: ${redirection}
+# With cni: where CNI plugins and their configuration lie on nodes.
+cni:
+  binDir: ${cniBinDir}
+  confDir: ${cniConfDir}
 # Trust domain of every identity. It stays what it was at the first installation.
 trustDomain: ${trustDomain}
 # CIDRs of Services and pods; empty: any address may be the mesh's.
@@ -29,7 +33,7 @@ accessLog: ${accessLog}
 # What one replica of the control plane may use.
 resources:
 ${toYaml(resources).replaceAll(/^(?=.)/gm, '  ')}
-# The namespace skerry-system and its labels; false where it is there already.
+# The namespace skerry-system and its labels, with cni skerry-cni too; false where they are there already.
 createNamespace: true
 `;
 }
@@ -59,6 +63,14 @@ export function valuesSchema(install) {
       ha: { type: 'boolean' },
       replicas: { type: ['integer', 'null'], minimum: 1, maximum: install.maxReplicas },
       redirection: { enum: hasCni ? ['init', 'cni'] : ['init'] },
+      cni: {
+        type: 'object',
+        properties: {
+          binDir: text(optionPatterns.folder, 'such as /opt/cni/bin'),
+          confDir: text(optionPatterns.folder, 'such as /etc/cni/net.d'),
+        },
+        additionalProperties: false,
+      },
       trustDomain: {
         ...text(optionPatterns.trustDomain, 'such as cluster.local'),
         maxLength: install.maxTrustDomainLength,

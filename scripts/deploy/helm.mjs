@@ -15,6 +15,8 @@ function templateTrees({ installObjects, pathOf, ...install }) {
     trustDomain: textHole('.Values.trustDomain'),
     meshCidrs: [textHole('join "," .Values.meshCidrs')],
     accessLog: textHole('.Values.accessLog'),
+    cniBinDir: textHole('.Values.cni.binDir'),
+    cniConfDir: textHole('.Values.cni.confDir'),
     replicas: holeOf(
       `.Values.replicas | default (ternary ${install.highlyAvailableReplicas} ${defaultInstall.replicas} .Values.ha)`,
     ),

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { adminCommand } from './commands/admin.js';
 import { caCommand } from './commands/ca.js';
 import { checkCommand } from './commands/check.js';
+import { cniCommand } from './commands/cni.js';
 import { configCommand } from './commands/config.js';
 import { controllerCommand } from './commands/controller.js';
 import { explainCommand } from './commands/explain.js';
@@ -32,6 +33,7 @@ const commands = [
   tokenCommand,
   injectCommand,
   sidecarCommand,
+  cniCommand,
   controllerCommand,
 ];
 

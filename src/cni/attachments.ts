@@ -41,7 +41,7 @@ export async function readAttachment(
 export function parseAttachment(text: string): Attachment | undefined {
   const parsed = parseObjectText(text);
   if (!parsed.ok || parsed.value['kind'] !== 'cniCacheV1') return undefined;
-  const { config, netns, cniArgs, capabilityArgs, result } = parsed.value;
+  const { config, ifName, netns, cniArgs, capabilityArgs, result } = parsed.value;
   if (typeof config !== 'string') return undefined;
   const list = parseList(Buffer.from(config, 'base64').toString('utf8'));
   const given = objectAt(isObject(capabilityArgs) ? capabilityArgs : {}, annotationsCapability);
@@ -52,7 +52,8 @@ export function parseAttachment(text: string): Attachment | undefined {
   return {
     pod: podName(cniArgs),
     wasChained: list.ok && list.value.plugins.some(isOurs),
-    redirection: typeof annotation === 'string' ? annotation : undefined,
+    // Of the loopback, which is a network to libcni, nobody chains anything.
+    redirection: ifName !== 'lo' && typeof annotation === 'string' ? annotation : undefined,
     netns: typeof path === 'string' ? basename(path) : undefined,
     addresses: objectsAt(found, 'ips').flatMap(({ address }) =>
       typeof address === 'string' ? [address.split('/')[0] ?? ''] : [],

@@ -66,6 +66,26 @@ test.each([
   }
 });
 
+test('what containerd writes of the loopback, which nobody chains, means nothing', async () => {
+  const text = attachmentText({ sandbox: '/run/netns/skerry-nowhere' });
+  write('cni-loopback-1-lo', text.replace('"ifName":"eth0"', '"ifName":"lo"'));
+  expect(await createReal().mend()).toBe(0);
+  expect(lines).toEqual([]);
+});
+
+test('a second network of a pod that was chained by its first changes nothing', async () => {
+  const pod = createNamespace('second');
+  try {
+    write('pods-1-eth0', attachmentText({ sandbox: pod.path }));
+    expect(await createReal().mend()).toBe(1);
+    write('storage-1-net1', attachmentText({ sandbox: pod.path }));
+    expect(await createReal().mend()).toBe(0);
+    expect(lines).toHaveLength(1);
+  } finally {
+    pod.remove();
+  }
+});
+
 test('pods that were chained, and pods of others, are left alone', async () => {
   const pod = createNamespace('leave');
   try {

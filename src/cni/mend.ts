@@ -10,7 +10,7 @@ import type { NodeRedirector } from './redirector.js';
 /** What mending works with. */
 export interface MenderOptions {
   readonly folders: Pick<NodeFolders, 'results' | 'namespaces'>;
-  readonly redirector: Pick<NodeRedirector, 'redirect' | 'addresses'>;
+  readonly redirector: NodeRedirector;
   readonly logger: Logger;
 }
 
@@ -63,7 +63,11 @@ async function mendOne(attachment: Attachment, options: MenderOptions): Promise<
   const redirection = parseRedirection(attachment.redirection);
   if (!redirection.ok) throw new Error(redirection.error.join('; '));
   const netns = attachment.netns ?? (await findByAddress(attachment, options));
-  await options.redirector.redirect(join(options.folders.namespaces, netns), redirection.value);
+  const path = join(options.folders.namespaces, netns);
+  // A pod on a second network, which is not chained, has its rules by the first.
+  const problems = await options.redirector.check(path, redirection.value);
+  if (problems.length === 0) return false;
+  await options.redirector.redirect(path, redirection.value);
   options.logger.info('redirected a pod that was there before the plugin', { pod: attachment.pod });
   return true;
 }

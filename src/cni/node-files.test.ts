@@ -53,13 +53,55 @@ describe('putting in place', () => {
   });
 
   test.each([
-    ['a file is gone', (path: string) => { rmSync(join(path, 'ip')); }, 'runtime'],
-    ['a file is cut', (path: string) => { truncateSync(join(path, 'lib', 'libc.so.6')); }, 'runtime'],
-    ['a file may not be run', (path: string) => { chmodSync(join(path, 'node'), 0o644); }, 'runtime'],
-    ['all is gone', (path: string) => { rmSync(path, { recursive: true }); }, 'runtime'],
-    ['the launcher is gone', () => { rmSync(launcher()); }, 'launcher'],
-    ['the launcher is another', () => { writeFileSync(launcher(), '#!/bin/sh\n'); }, 'launcher'],
-    ['the launcher may not be run', () => { chmodSync(launcher(), 0o644); }, 'launcher'],
+    [
+      'a file is gone',
+      (path: string) => {
+        rmSync(join(path, 'ip'));
+      },
+      'runtime',
+    ],
+    [
+      'a file is cut',
+      (path: string) => {
+        truncateSync(join(path, 'lib', 'libc.so.6'));
+      },
+      'runtime',
+    ],
+    [
+      'a file may not be run',
+      (path: string) => {
+        chmodSync(join(path, 'node'), 0o644);
+      },
+      'runtime',
+    ],
+    [
+      'all is gone',
+      (path: string) => {
+        rmSync(path, { recursive: true });
+      },
+      'runtime',
+    ],
+    [
+      'the launcher is gone',
+      () => {
+        rmSync(launcher());
+      },
+      'launcher',
+    ],
+    [
+      'the launcher is another',
+      () => {
+        writeFileSync(launcher(), '#!/bin/sh\n');
+      },
+      'launcher',
+    ],
+    [
+      'the launcher may not be run',
+      () => {
+        chmodSync(launcher(), 0o644);
+      },
+      'launcher',
+    ],
   ])('puts right that %s', async (_what, damage, repaired) => {
     await putInPlace(node, runtime);
     damage(join(runtimes(), runtime.digest));

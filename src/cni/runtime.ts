@@ -1,6 +1,5 @@
 /** Puts what the plugin runs on a node into a folder of the node: whole, under the digest of its bytes, or not at all. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createHash, type Hash } from 'node:crypto';
 import { copyFile, lstat, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { draftPath, isAbsent, listFolder, syncFolder } from './files.js';
@@ -30,6 +29,8 @@ const required: readonly string[] = ['ld.so', 'node', 'nsenter', 'ip', 'xtables-
 export async function readRuntime(source: string): Promise<Runtime> {
   const names = (await readdir(source, { recursive: true })).sort();
   const hash = createHash('sha256');
+  // One for all: what a hundred megabytes of streams leave behind would stay in this process for good.
+  const buffer = Buffer.allocUnsafe(1024 * 1024);
   const files: RuntimeFile[] = [];
   for (const name of names) {
     const path = join(source, name);
@@ -37,13 +38,26 @@ export async function readRuntime(source: string): Promise<Runtime> {
     if (found.isDirectory()) continue;
     files.push({ name, bytes: found.size, mode: found.mode & 0o777 });
     hash.update(`${name}\0${String(found.size)}\0${String(found.mode & 0o777)}\0`);
-    for await (const part of createReadStream(path)) hash.update(part as Buffer);
+    await hashFile(hash, path, buffer);
   }
   const missing = required.filter((name) => !files.some((file) => file.name === name));
   if (missing.length > 0) {
     throw new Error(`expected ${missing.join(', ')} in ${source}: is this Skerry’s image`);
   }
   return { source, digest: hash.digest('hex').slice(0, 16), files };
+}
+
+async function hashFile(hash: Hash, path: string, buffer: Buffer): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    for (;;) {
+      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return;
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Installs a runtime below `folder`, unless it is there whole. Returns whether it had to. */

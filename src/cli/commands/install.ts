@@ -11,11 +11,10 @@ import {
   toInstallOptions,
   type InstallFlags,
 } from '../install/flags.js';
-import { installedOptions } from '../install/installed.js';
 import { installObjects } from '../install/objects.js';
 import { systemNamespace } from '../install/options.js';
 import { untilRolledOut } from '../install/rollout.js';
-import { checkReinstall, readInstalled } from '../install/upgrade.js';
+import { checkReinstall, readInstalled, readInstalledOptions } from '../install/upgrade.js';
 
 async function run(flags: InstallFlags, io: Io): Promise<number> {
   if (!flags.apply) {
@@ -25,7 +24,7 @@ async function run(flags: InstallFlags, io: Io): Promise<number> {
   await withCluster(flags, io, async (client) => {
     const session = sessionOf(client, flags, io);
     const deployment = await readInstalled(session);
-    const options = toInstallOptions(flags, installedOptions(deployment));
+    const options = toInstallOptions(flags, await readInstalledOptions(session, deployment));
     const problems = checkReinstall(deployment, options);
     if (problems.length > 0) throw new CommandError(problems.join('\nskerry: '));
     await applyAll(session, installObjects(options));

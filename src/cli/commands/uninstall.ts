@@ -23,7 +23,7 @@ function tellOfSidecars(counts: ReadonlyMap<string, number>, io: Io): void {
 
 async function run(flags: Flags, io: Io): Promise<number> {
   // Everything that may be there, whatever it was installed with.
-  const manifests = installObjects(defaultInstall);
+  const manifests = installObjects({ ...defaultInstall, redirection: 'cni' });
   const options = { hasPolicies: flags.deletePolicies, keepsAuthority: flags.keepCa };
   if (!flags.apply) {
     io.stdout.write(spellManifests(removedObjects(manifests, options), flags.output));

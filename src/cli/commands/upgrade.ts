@@ -11,17 +11,21 @@ import {
   toInstallOptions,
   type InstallFlags,
 } from '../install/flags.js';
-import { installedOptions } from '../install/installed.js';
 import { installObjects } from '../install/objects.js';
 import { untilRolledOut } from '../install/rollout.js';
-import { checkUpgrade, installedTag, readInstalled } from '../install/upgrade.js';
+import {
+  checkUpgrade,
+  installedTag,
+  readInstalled,
+  readInstalledOptions,
+} from '../install/upgrade.js';
 
 /** What the new version is told: what is said now, over what the one that runs was told. */
 async function run(flags: InstallFlags, io: Io): Promise<number> {
   const { from, manifests } = await withCluster(flags, io, async (client) => {
     const session = sessionOf(client, flags, io);
     const deployment = await readInstalled(session);
-    const options = toInstallOptions(flags, installedOptions(deployment));
+    const options = toInstallOptions(flags, await readInstalledOptions(session, deployment));
     const problems = await checkUpgrade(session, deployment, options);
     if (problems.length > 0) throw new CommandError(problems.join('\nskerry: '));
     const next = installObjects(options);

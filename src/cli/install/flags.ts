@@ -29,6 +29,8 @@ export interface InstallFlags extends ActionFlags {
   readonly ha?: boolean;
   readonly replicas?: number;
   readonly redirection?: InstallOptions['redirection'];
+  readonly cniBinDir?: string;
+  readonly cniConfDir?: string;
   readonly trustDomain?: string;
   readonly meshCidr?: readonly string[];
   readonly accessLog?: InstallOptions['accessLog'];
@@ -82,6 +84,14 @@ export function installFlagOptions(): readonly Option[] {
       `what leads traffic through the sidecar ${kept(preset.redirection)}`,
     ).choices(['init', 'cni']),
     new Option(
+      '--cni-bin-dir <dir>',
+      `with cni: where CNI plugins lie on nodes ${kept(preset.cniBinDir)}`,
+    ),
+    new Option(
+      '--cni-conf-dir <dir>',
+      `with cni: where their configuration lies ${kept(preset.cniConfDir)}`,
+    ),
+    new Option(
       '--trust-domain <name>',
       `trust domain of every identity ${kept(preset.trustDomain)}`,
     ),
@@ -110,11 +120,14 @@ export function toInstallOptions(
   installed: InstalledOptions = {},
 ): InstallOptions {
   const { registry, imageTag, redirection, trustDomain, accessLog, ha, meshCidr } = flags;
+  const { cniBinDir, cniConfDir } = flags;
   const options: InstallOptions = {
     ...defaultInstall,
     ...installed,
     ...(registry !== undefined && { registry }),
     ...(redirection !== undefined && { redirection }),
+    ...(cniBinDir !== undefined && { cniBinDir }),
+    ...(cniConfDir !== undefined && { cniConfDir }),
     ...(trustDomain !== undefined && { trustDomain }),
     ...(accessLog !== undefined && { accessLog }),
     ...(meshCidr !== undefined && { meshCidrs: meshCidr }),

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { at, listAt, textAt } from '../cluster/objects.js';
 import { spellManifests, toInstallOptions, type InstallFlags } from './flags.js';
-import { installedOptions } from './installed.js';
+import { installedFolders, installedOptions, type InstalledOptions } from './installed.js';
 import { installObjects } from './objects.js';
 import {
   checkInstallOptions,
@@ -103,26 +103,33 @@ function deploymentOf(options: InstallOptions): unknown {
   return installObjects(options).find(({ kind }) => kind === 'Deployment');
 }
 
+const withPlugin: InstallOptions = { ...defaultInstall, redirection: 'cni' };
+
+function installedOf(options: InstallOptions): InstalledOptions {
+  const daemonSet = installObjects(options).find(({ kind }) => kind === 'DaemonSet');
+  return { ...installedOptions(deploymentOf(options)), ...installedFolders(daemonSet) };
+}
+
 describe('what is installed', () => {
   const unusual: InstallOptions = {
     ...defaultInstall,
     ...{ registry: 'mirror.example.com:5000/a/b', imageTag: '0.1.7', replicas: 5 },
     ...{ isHighlyAvailable: true, trustDomain: 'mesh.example', accessLog: 'Off' },
     meshCidrs: ['10.0.0.0/8', 'fd00::/64'],
+    ...{ redirection: 'cni', cniBinDir: '/var/lib/cni/bin', cniConfDir: '/etc/cni/multus/net.d' },
     resources: { requests: { cpu: '2' }, limits: {} },
   };
 
   test.each([
     ['the preset', defaultInstall],
     ['another', unusual],
-  ])('is read back from the Deployment: %s', (_name, options) => {
-    expect({ envoyTag: options.envoyTag, ...installedOptions(deploymentOf(options)) }).toEqual(
-      options,
-    );
+  ])('is read back from what runs: %s', (_name, options) => {
+    const { envoyTag, cniBinDir, cniConfDir } = defaultInstall;
+    expect({ envoyTag, cniBinDir, cniConfDir, ...installedOf(options) }).toEqual(options);
   });
 
   test('stays as it is where the flags say nothing, but for the version', () => {
-    const installed = installedOptions(deploymentOf(unusual));
+    const installed = installedOf(unusual);
     expect(toInstallOptions({ ...flags, imageTag: '0.2.0' }, installed)).toEqual({
       ...unusual,
       imageTag: '0.2.0',
@@ -174,7 +181,8 @@ test.each([
   [{ meshCidrs: ['10.0.0.0'] }, '--mesh-cidr'],
   [{ meshCidrs: ['10.0.0.0/33'] }, '--mesh-cidr'],
   [{ isHighlyAvailable: true, replicas: 1 }, '--replicas'],
-  [{ redirection: 'cni' as const }, '--redirection cni'],
+  [{ cniBinDir: 'opt/cni' }, '--cni-bin-dir'],
+  [{ cniConfDir: '/etc/cni net.d' }, '--cni-conf-dir'],
 ])('%j is refused', (change, flag) => {
   const problems = checkInstallOptions({ ...defaultInstall, ...change });
   expect(problems).toEqual([expect.stringContaining(flag)]);
@@ -199,6 +207,18 @@ describe('removal', () => {
   test('keeps what is asked for', () => {
     expect(order(false, false)).not.toContain('CustomResourceDefinition');
     expect(order(true, true)).not.toContain('Namespace');
+  });
+
+  test('of the CNI plugin takes its rights and its namespace after it, also where the authority stays', () => {
+    const options = { hasPolicies: true, keepsAuthority: true };
+    const titles = removedObjects(installObjects(withPlugin), options).map(titleOf);
+    const places = ['DaemonSet', 'Role', 'ServiceAccount'].map((kind) =>
+      titles.indexOf(`${kind} skerry-cni/skerry-cni`),
+    );
+    expect(places[0]).toBe(2);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+    expect(titles.at(-1)).toBe('Namespace skerry-cni');
+    expect(titles).not.toContain('Namespace skerry-system');
   });
 });
 

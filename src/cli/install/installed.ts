@@ -41,6 +41,23 @@ function resourcesOf(container: unknown): Resources {
   };
 }
 
+/** The folders of nodes that a DaemonSet of the CNI plugin was told. */
+export function installedFolders(
+  daemonSet: unknown,
+): Partial<Pick<InstallOptions, 'cniBinDir' | 'cniConfDir'>> {
+  const [container] = listAt(daemonSet, 'spec', 'template', 'spec', 'containers');
+  const valueOf = (flag: string): string | undefined => {
+    const start = `--${flag}=`;
+    const args = listAt(container, 'args').map(String);
+    return args.find((arg) => arg.startsWith(start))?.slice(start.length);
+  };
+  const [cniBinDir, cniConfDir] = [valueOf('cni-bin-dir'), valueOf('cni-conf-dir')];
+  return {
+    ...(cniBinDir !== undefined && { cniBinDir }),
+    ...(cniConfDir !== undefined && { cniConfDir }),
+  };
+}
+
 /** What the installation behind a Deployment of the control plane was told. */
 export function installedOptions(deployment: unknown): InstalledOptions {
   const pod = ['spec', 'template', 'spec'] as const;

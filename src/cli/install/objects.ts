@@ -1,6 +1,7 @@
 /** All objects of an installation: the one source of what commands, Kustomize base and Helm chart say. */
 import { trafficPolicyObjects } from '../../sources/index.js';
 import { injectLabel, webhookConfigurationName } from '../../webhook/index.js';
+import { cniNamespace, cniObjects } from './cni.js';
 import { controllerObjects } from './controller.js';
 import { clusterMetadata, type Manifest } from './manifest.js';
 import { systemNamespace, type InstallOptions } from './options.js';
@@ -24,7 +25,7 @@ function namespace(): Manifest {
  * field, and nobody who applies this object takes it away.
  */
 function webhook(): Manifest {
-  const neverIn = ['kube-system', 'kube-public', 'kube-node-lease', systemNamespace];
+  const neverIn = ['kube-system', 'kube-public', 'kube-node-lease', systemNamespace, cniNamespace];
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'MutatingWebhookConfiguration',
@@ -68,6 +69,8 @@ export function installObjects(options: InstallOptions): readonly Manifest[] {
     namespace(),
     ...trafficPolicyObjects(),
     ...rbacObjects(),
+    // Before what marks pods for it.
+    ...cniObjects(options),
     ...controllerObjects(options),
     webhook(),
   ];

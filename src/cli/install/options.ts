@@ -26,6 +26,9 @@ export interface InstallOptions {
   /** Never two replicas on one node while another node has none. */
   readonly isHighlyAvailable: boolean;
   readonly redirection: 'init' | 'cni';
+  /** Where CNI plugins and their configuration lie on nodes; matters where `redirection` is `cni`. */
+  readonly cniBinDir: string;
+  readonly cniConfDir: string;
   readonly trustDomain: string;
   /** CIDRs of Services and pods; empty: any address may be the mesh's. */
   readonly meshCidrs: readonly string[];
@@ -41,6 +44,8 @@ export const defaultInstall: InstallOptions = {
   replicas: 2,
   isHighlyAvailable: false,
   redirection: 'init',
+  cniBinDir: '/opt/cni/bin',
+  cniConfDir: '/etc/cni/net.d',
   trustDomain: 'cluster.local',
   meshCidrs: [],
   accessLog: 'Errors',
@@ -54,6 +59,7 @@ export const highlyAvailableReplicas = 3;
 export const optionPatterns = {
   registry: /^[a-z0-9][a-z0-9.-]*(?::\d+)?(?:\/[a-z0-9][a-z0-9._-]*)*$/,
   tag: /^\w[\w.-]{0,127}$/,
+  folder: /^(?:\/[\w.-]+)+$/,
   trustDomain: /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/,
 } as const;
 
@@ -72,6 +78,11 @@ function isCidr(text: string): boolean {
   );
 }
 
+function folderProblem(flag: string, folder: string, example: string): readonly string[] {
+  if (optionPatterns.folder.test(folder)) return [];
+  return [`expected ${flag} such as ${example}, found ${folder}`];
+}
+
 /** What is wrong with options, one line each; empty when nothing is. */
 export function checkInstallOptions(options: InstallOptions): readonly string[] {
   const { registry, imageTag, replicas, isHighlyAvailable, trustDomain } = options;
@@ -85,10 +96,8 @@ export function checkInstallOptions(options: InstallOptions): readonly string[] 
     ...(optionPatterns.tag.test(imageTag)
       ? []
       : [`expected --image-tag such as 0.1.0, found ${imageTag}`]),
-    // Its DaemonSet is not among the objects: pods would wait for a plugin that nobody installs.
-    ...(options.redirection === 'cni'
-      ? ['--redirection cni is not part of this release: leave it out, or say init']
-      : []),
+    ...folderProblem('--cni-bin-dir', options.cniBinDir, defaultInstall.cniBinDir),
+    ...folderProblem('--cni-conf-dir', options.cniConfDir, defaultInstall.cniConfDir),
     ...(isDomain ? [] : [`expected --trust-domain such as cluster.local, found ${trustDomain}`]),
     ...badCidrs.map((cidr) => `expected --mesh-cidr such as 10.0.0.0/8, found ${cidr}`),
     ...(isHighlyAvailable && replicas < 2

@@ -1,5 +1,6 @@
 /** Where objects lie in the API. */
 import { webhookConfigurationName } from '../../webhook/index.js';
+import { cniName, cniNamespace } from './cni.js';
 import type { Manifest } from './manifest.js';
 import { systemNamespace } from './options.js';
 import { controllerName } from './rbac.js';
@@ -36,6 +37,9 @@ export function titleOf({ kind, metadata }: Manifest): string {
 
 /** Where the control plane's Deployment is. */
 export const deploymentPath = `/apis/apps/v1/namespaces/${systemNamespace}/deployments/${controllerName}`;
+
+/** Where the CNI plugin's DaemonSet is. */
+export const daemonSetPath = `/apis/apps/v1/namespaces/${cniNamespace}/daemonsets/${cniName}`;
 
 /** Where the webhook's configuration is. */
 export const webhookPath = `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${webhookConfigurationName}`;

@@ -4,6 +4,7 @@ import { annotations, injectedNames } from '../../webhook/index.js';
 import { at, listAt, textAt } from '../cluster/objects.js';
 import { CommandError } from '../io.js';
 import { read, until, type Session } from './apply.js';
+import { cniNamespace, cniSelector } from './cni.js';
 import { controllerSelector, type Manifest } from './manifest.js';
 import { systemNamespace } from './options.js';
 import { pathOf, titleOf } from './paths.js';
@@ -34,8 +35,8 @@ export function removedObjects(
   manifests: readonly Manifest[],
   options: RemoveOptions,
 ): readonly Manifest[] {
-  return removalOrder(manifests).filter(({ kind }) => {
-    if (kind === 'Namespace') return !options.keepsAuthority;
+  return removalOrder(manifests).filter(({ kind, metadata }) => {
+    if (kind === 'Namespace' && metadata.name === systemNamespace) return !options.keepsAuthority;
     return kind !== 'CustomResourceDefinition' || options.hasPolicies;
   });
 }
@@ -93,6 +94,18 @@ export async function podsWithSidecars(session: Session): Promise<ReadonlyMap<st
   return counts;
 }
 
+/** Each takes the plugin off its node, and asks the API server whether it should: its rights go later. */
+async function untilPluginsEnded(session: Session): Promise<void> {
+  await until(session, async () => {
+    const path = `/api/v1/namespaces/${cniNamespace}/pods`;
+    const pods = await list(session, path, { labelSelector: cniSelector });
+    const names = pods.map((pod) => textAt(pod, 'metadata', 'name') ?? '');
+    if (names.length === 0) return undefined;
+    const some = names.slice(0, 3).join(', ');
+    return `${String(names.length)} nodes still have the CNI plugin (${some}${names.length > 3 ? ', …' : ''})`;
+  });
+}
+
 /** The control plane would publish them again: it must have ended before. */
 async function removeRoots(session: Session): Promise<void> {
   const labelSelector = controllerSelector;
@@ -148,6 +161,7 @@ export async function removeAll(
     }
     const wasThere = await remove(session, pathOf(manifest));
     session.say(`${wasThere ? 'removed' : 'found no'} ${titleOf(manifest)}`);
+    if (manifest.kind === 'DaemonSet') await untilPluginsEnded(session);
   }
   for (const manifest of all.filter(({ kind }) => last.includes(kind))) {
     await until(session, async () =>

@@ -1,9 +1,10 @@
 /** Waits until an installation works, and says what it waits for. */
 import { at, conditionOf, listAt, numberAt, textAt } from '../cluster/objects.js';
 import { read, until, type Session } from './apply.js';
+import { cniNamespace, cniSelector } from './cni.js';
 import { controllerSelector } from './manifest.js';
 import { systemNamespace } from './options.js';
-import { deploymentPath, webhookPath } from './paths.js';
+import { daemonSetPath, deploymentPath, webhookPath } from './paths.js';
 
 /** What a rollout still lacks; undefined: it is complete. */
 export function rolloutLacks(deployment: unknown): string | undefined {
@@ -22,6 +23,20 @@ export function rolloutLacks(deployment: unknown): string | undefined {
   }
   const old = count('replicas') - wanted;
   return old > 0 ? `${String(old)} replicas of the former version are still there` : undefined;
+}
+
+/** What the CNI plugin still lacks; undefined: it is on every node, or there is none. */
+export function pluginLacks(daemonSet: unknown): string | undefined {
+  if (daemonSet === undefined) return undefined;
+  const count = (field: string): number => numberAt(daemonSet, 'status', field) ?? 0;
+  const isSeen =
+    count('observedGeneration') >= (numberAt(daemonSet, 'metadata', 'generation') ?? 0);
+  if (!isSeen) return 'the CNI plugin is on no node yet';
+  const wanted = count('desiredNumberScheduled');
+  const ready = Math.min(count('updatedNumberScheduled'), count('numberReady'));
+  return ready >= wanted
+    ? undefined
+    : `the CNI plugin is ready on ${String(ready)} of ${String(wanted)} nodes`;
 }
 
 /** What a container says of why it does not run; undefined: nothing is wrong that it knows of. */
@@ -56,15 +71,34 @@ export function podTrouble(pod: unknown): string | undefined {
 async function troubleOf(session: Session, deployment: unknown): Promise<string | undefined> {
   const failure = conditionOf(deployment, 'ReplicaFailure');
   if (textAt(failure, 'status') === 'True') return textAt(failure, 'message');
+  return podsTrouble(session, systemNamespace, controllerSelector);
+}
+
+async function podsTrouble(
+  session: Session,
+  namespace: string,
+  labelSelector: string,
+): Promise<string | undefined> {
   const pods = await session.client.send({
-    ...{ method: 'GET', path: `/api/v1/namespaces/${systemNamespace}/pods` },
-    ...{ query: { labelSelector: controllerSelector }, signal: session.signal },
+    ...{ method: 'GET', path: `/api/v1/namespaces/${namespace}/pods` },
+    ...{ query: { labelSelector }, signal: session.signal },
   });
   return listAt(pods, 'items').map(podTrouble).find(Boolean);
 }
 
-/** Waits until all replicas are of this version and ready, and the API server can check the webhook. */
+/** Its pods say by themselves why they are not ready, where they run; elsewhere Kubernetes does. */
+async function untilPluginReady(session: Session): Promise<void> {
+  await until(session, async () => {
+    const lacks = pluginLacks(await read(session, daemonSetPath));
+    if (lacks === undefined) return undefined;
+    const trouble = await podsTrouble(session, cniNamespace, cniSelector);
+    return `${lacks} (${trouble ?? `kubectl logs -n ${cniNamespace} -l ${cniSelector} tells more`})`;
+  });
+}
+
+/** Waits until nodes have the CNI plugin, if there is one, all replicas are of this version and ready, and the API server can check the webhook. */
 export async function untilRolledOut(session: Session): Promise<void> {
+  await untilPluginReady(session);
   await until(session, async () => {
     const deployment = await read(session, deploymentPath);
     const lacks = rolloutLacks(deployment);

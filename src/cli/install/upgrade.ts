@@ -1,11 +1,11 @@
 /** What must hold before an installation is replaced by another version. Pure, but for reading the cluster. */
 import { listAt, textAt } from '../cluster/objects.js';
 import { read, type Session } from './apply.js';
-import { installedOptions } from './installed.js';
+import { installedFolders, installedOptions, type InstalledOptions } from './installed.js';
 import type { Manifest } from './manifest.js';
 import { installObjects } from './objects.js';
 import type { InstallOptions } from './options.js';
-import { deploymentPath, pathOf } from './paths.js';
+import { daemonSetPath, deploymentPath, pathOf } from './paths.js';
 
 interface Version {
   readonly major: number;
@@ -46,6 +46,15 @@ export function lostVersions(installed: unknown, next: Manifest): readonly strin
 /** The Deployment of the control plane as it is; undefined: none is installed. */
 export function readInstalled(session: Session): Promise<unknown> {
   return read(session, deploymentPath);
+}
+
+/** What the installation was told, of which the Deployment is a part. */
+export async function readInstalledOptions(
+  session: Session,
+  deployment: unknown,
+): Promise<InstalledOptions> {
+  const daemonSet = await read(session, daemonSetPath);
+  return { ...installedOptions(deployment), ...installedFolders(daemonSet) };
 }
 
 /** The tag of the image that a Deployment runs; empty where it has none. */
