@@ -14,7 +14,7 @@ import {
 } from './options.js';
 import { pathOf, titleOf } from './paths.js';
 import { removedObjects } from './remove.js';
-import { podTrouble, rolloutLacks } from './rollout.js';
+import { isEnding, podTrouble, rolloutLacks } from './rollout.js';
 import { checkReinstall, lostVersions, skewProblem, tagOf } from './upgrade.js';
 
 const manifests = installObjects(defaultInstall);
@@ -102,6 +102,14 @@ const flags: InstallFlags = {
 function deploymentOf(options: InstallOptions): unknown {
   return installObjects(options).find(({ kind }) => kind === 'Deployment');
 }
+
+test.each([
+  [{}, false],
+  [{ deletionTimestamp: '2026-01-01T00:00:30Z' }, true],
+  [{ deletionTimestamp: '2026-01-01T00:00:00Z' }, false],
+])('a replica with %j may still answer: %j', (metadata, expected) => {
+  expect(isEnding({ metadata }, Date.parse('2026-01-01T00:00:10Z'))).toBe(expected);
+});
 
 const withPlugin: InstallOptions = { ...defaultInstall, redirection: 'cni' };
 

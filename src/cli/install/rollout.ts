@@ -1,5 +1,5 @@
 /** Waits until an installation works, and says what it waits for. */
-import { at, conditionOf, listAt, numberAt, textAt } from '../cluster/objects.js';
+import { at, conditionOf, listAt, numberAt, textAt, timeAt } from '../cluster/objects.js';
 import { read, until, type Session } from './apply.js';
 import { cniNamespace, cniSelector } from './cni.js';
 import { controllerSelector } from './manifest.js';
@@ -79,11 +79,35 @@ async function podsTrouble(
   namespace: string,
   labelSelector: string,
 ): Promise<string | undefined> {
+  const pods = await podsOf(session, namespace, labelSelector);
+  return pods.map(podTrouble).find(Boolean);
+}
+
+async function podsOf(
+  session: Session,
+  namespace: string,
+  labelSelector: string,
+): Promise<readonly unknown[]> {
   const pods = await session.client.send({
     ...{ method: 'GET', path: `/api/v1/namespaces/${namespace}/pods` },
     ...{ query: { labelSelector }, signal: session.signal },
   });
-  return listAt(pods, 'items').map(podTrouble).find(Boolean);
+  return listAt(pods, 'items');
+}
+
+/** Whether a pod has been told to end and may still answer; one whose time is over is on a node that is gone. */
+export function isEnding(pod: unknown, nowMs: number): boolean {
+  const deadline = timeAt(pod, 'metadata', 'deletionTimestamp');
+  return deadline !== undefined && deadline > nowMs;
+}
+
+/** The API server may still hold a connection to one, which injects as it was told. */
+async function untilFormerEnded(session: Session): Promise<void> {
+  await until(session, async () => {
+    const pods = await podsOf(session, systemNamespace, controllerSelector);
+    const ending = pods.filter((pod) => isEnding(pod, Date.now())).length;
+    return ending === 0 ? undefined : `${String(ending)} replicas of the former version are ending`;
+  });
 }
 
 /** Its pods say by themselves why they are not ready, where they run; elsewhere Kubernetes does. */
@@ -106,6 +130,7 @@ export async function untilRolledOut(session: Session): Promise<void> {
     const trouble = await troubleOf(session, deployment);
     return trouble === undefined ? lacks : `${lacks} (${trouble})`;
   });
+  await untilFormerEnded(session);
   await until(session, async () => {
     const hooks = listAt(await read(session, webhookPath), 'webhooks');
     const isTrusted = hooks.every((hook) => at(hook, 'clientConfig', 'caBundle') !== undefined);
