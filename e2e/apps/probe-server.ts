@@ -1,4 +1,4 @@
-/** An HTTP server for suites: logs every request, fails on demand, counts bytes, speaks WebSocket. Knows nothing of the mesh. */
+/** An HTTP server for suites: logs every request, fails or closes on demand, counts bytes, speaks WebSocket. Knows nothing of the mesh. */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -24,6 +24,20 @@ function statusFor(path: string): number {
   return Number(/^\/status\/(\d{3})$/.exec(path)?.[1] ?? 200);
 }
 
+/** Connections that have answered before. */
+const used = new WeakSet<Duplex>();
+
+/** Requests for `/abort-reused` over such a connection. */
+let reused = 0;
+
+/** `/abort` is never answered; of `/abort-reused` every third that comes over a used connection is not. */
+function isAborted(path: string, socket: Duplex): boolean {
+  if (path === '/abort') return true;
+  if (path !== '/abort-reused' || !used.has(socket)) return false;
+  reused += 1;
+  return reused % 3 === 0;
+}
+
 function answer(port: number, request: IncomingMessage, response: ServerResponse): void {
   const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
   const hash = createHash('sha256');
@@ -35,6 +49,11 @@ function answer(port: number, request: IncomingMessage, response: ServerResponse
   request.on('end', () => {
     const status = statusFor(path);
     say('request', { port, method: request.method, url: request.url, status, bytes });
+    if (isAborted(path, request.socket)) {
+      request.socket.destroy();
+      return;
+    }
+    used.add(request.socket);
     const delayMs = Number(/^\/delay\/(\d{1,5})$/.exec(path)?.[1] ?? 0);
     setTimeout(() => {
       response.writeHead(status, {

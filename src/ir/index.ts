@@ -15,6 +15,7 @@ export type {
   EndpointsIr,
   OutboundListenerIr,
   OutboundRoutesIr,
+  RetryBudgetIr,
   RetryIr,
   RouteActionIr,
   RouteIr,

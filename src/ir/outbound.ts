@@ -18,6 +18,14 @@ export interface RetryIr {
   readonly statusCodes: readonly number[];
 }
 
+/** How many retries of one callee may be under way at once. */
+export interface RetryBudgetIr {
+  /** Of the calls under way, 0 to 100. */
+  readonly percent: number;
+  /** So many are always allowed. */
+  readonly minConcurrent: number;
+}
+
 /** Which requests a route takes; all fields hold together. */
 export interface RouteMatchIr {
   readonly path?: {
@@ -101,6 +109,7 @@ export interface ClusterIr {
   readonly connectTimeoutMs: number;
   /** When an idle HTTP connection is closed; absent: after the default. */
   readonly idleTimeoutMs?: number;
+  readonly retryBudget: RetryBudgetIr;
   /** What policies have decided of it; their origins are the cluster's too. */
   readonly settings: readonly SettingIr[];
   readonly origins: readonly Origin[];

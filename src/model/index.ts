@@ -37,6 +37,7 @@ export {
   type ProbeKind,
 } from './probe.js';
 export type {
+  OutboundRetrySetting,
   OutboundSetting,
   RetryCondition,
   RetrySetting,

@@ -9,7 +9,6 @@ export type RetryCondition =
   | 'gateway-error'
   | '5xx'
   | 'retriable-4xx'
-  | 'retriable-headers'
   | 'retriable-status-codes'
   | 'cancelled'
   | 'deadline-exceeded'
@@ -34,7 +33,14 @@ export interface TimeoutsSetting {
   readonly idleMs?: number;
 }
 
+/** `outbound.retries`: of a route's it differs by the budget, which belongs to the callee. */
+export interface OutboundRetrySetting extends RetrySetting {
+  /** Bounds all retries to the callee together. */
+  readonly budget?: { readonly percent?: number; readonly minConcurrent?: number };
+}
+
 /** `outbound`, as far as it is carried out. */
 export interface OutboundSetting {
   readonly timeouts?: TimeoutsSetting;
+  readonly retries?: OutboundRetrySetting;
 }

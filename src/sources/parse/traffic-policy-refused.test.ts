@@ -302,6 +302,11 @@ describe('fields', () => {
     [outbound({ egress: { mode: 'Any' } }), ['Invalid spec.outbound.egress.mode']],
     [outbound({ timeouts: { connect: 1 } }), ['Invalid spec.outbound.timeouts.connect']],
     [outbound({ timeouts: { connect: '0s' } }), ['Invalid spec.outbound.timeouts.connect']],
+    [outbound({ retries: { attempts: 11 } }), ['Invalid spec.outbound.retries.attempts']],
+    [
+      outbound({ retries: { budget: { percent: 101 } } }),
+      ['Invalid spec.outbound.retries.budget.percent'],
+    ],
     [outbound({ timeouts: { idle: '0s' } }), ['Invalid spec.outbound.timeouts.idle']],
     [outbound({ timeouts: { idle: '61m' } }), ['Invalid spec.outbound.timeouts.idle']],
   ])('%j', (spec, expected) => {
@@ -382,10 +387,6 @@ describe('fields', () => {
 describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
     [route({ fault: { delay: { percent: 1, duration: '200ms' } } }), 'spec.routes[0].fault'],
-    [
-      outbound({ retries: { attempts: 2, budget: { percent: 20, minConcurrent: 3 } } }),
-      'spec.outbound.retries',
-    ],
     [
       outbound({
         loadBalancing: {

@@ -73,6 +73,22 @@ test('outbound is read with its durations in milliseconds, and nothing that is n
   expect(read({ targetRefs, outbound: { timeouts } }).outbound).toEqual({
     timeouts: { connectMs: 250, requestMs: 0, idleMs: 3_600_000 },
   });
+  const retries = {
+    attempts: 0,
+    retryOn: ['reset'],
+    perTryTimeout: '2s',
+    backoff: { base: '5ms' },
+    budget: { percent: 12.5, minConcurrent: 0 },
+    statusCodes: [503],
+  };
+  expect(read({ targetRefs, outbound: { retries } }).outbound?.retries).toEqual({
+    attempts: 0,
+    on: ['reset'],
+    perTryTimeoutMs: 2000,
+    backoff: { baseMs: 5 },
+    budget: { percent: 12.5, minConcurrent: 0 },
+    statusCodes: [503],
+  });
   expect(read({ targetRefs, outbound: { timeouts: {} } }).outbound).toEqual({ timeouts: {} });
   expect(read({ targetRefs, outbound: { egress: {} } }).outbound).toBeUndefined();
 });

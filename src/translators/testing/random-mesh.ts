@@ -235,6 +235,14 @@ const outbound: fc.Arbitrary<OutboundSetting> = fc.record(
       { connectMs: one(100, 2000), requestMs: one(0, 5000), idleMs: one(1000, 60_000) },
       { requiredKeys: [] },
     ),
+    retries: fc.record(
+      {
+        attempts: one(0, 3),
+        on: fc.constant(['5xx'] as const),
+        budget: fc.record({ percent: one(0, 50), minConcurrent: one(0, 5) }),
+      },
+      { requiredKeys: [] },
+    ),
   },
   { requiredKeys: [] },
 );

@@ -1,26 +1,35 @@
 /** Upstream clusters. */
 import type { ClusterIr } from '../../ir/index.js';
 import { inboundClusterName, passthroughClusterName, refuseClusterName } from './contract.js';
-import type { Cluster, ClusterTransportSocketMatch } from '../../envoy/index.js';
+import type { CircuitBreakers, Cluster, ClusterTransportSocketMatch } from '../../envoy/index.js';
 import { spellUpstreamTls } from './tls.js';
 import { spellAddress, spellBoundedAdsSource, spellDuration } from './values.js';
 
 /** The greatest value of a limit: never met by accident. */
 const unlimited = 4_294_967_295;
 
-const limits = {
-  max_connections: unlimited,
-  max_pending_requests: unlimited,
-  max_requests: unlimited,
-  max_retries: unlimited,
-};
-
-const circuitBreakers = {
-  thresholds: [
-    { priority: 'DEFAULT' as const, ...limits },
-    { priority: 'HIGH' as const, ...limits },
-  ],
-};
+/** Envoy's own limits are low, and its default for retries is three. */
+function spellCircuitBreakers(budget?: ClusterIr['retryBudget']): CircuitBreakers {
+  const limits = {
+    max_connections: unlimited,
+    max_pending_requests: unlimited,
+    max_requests: unlimited,
+    ...(budget === undefined
+      ? { max_retries: unlimited }
+      : {
+          retry_budget: {
+            budget_percent: { value: budget.percent },
+            min_retry_concurrency: budget.minConcurrent,
+          },
+        }),
+  };
+  return {
+    thresholds: [
+      { priority: 'DEFAULT', ...limits },
+      { priority: 'HIGH', ...limits },
+    ],
+  };
+}
 
 /** Connect timeout of the clusters that are the same for everybody. */
 const fixedConnectTimeoutMs = 5_000;
@@ -32,7 +41,11 @@ export const meshEndpointMetadata = {
 
 /** The cluster of that name. Its connections are mesh TLS or plaintext, endpoint by endpoint. */
 export function spellCluster(ir: ClusterIr): Cluster {
-  const base = spellBase(ir.name, ir.connectTimeoutMs, ir.wire === 'http' ? idleOf(ir) : undefined);
+  const { name, connectTimeoutMs } = ir;
+  const base = {
+    ...spellBase(name, connectTimeoutMs, spellCircuitBreakers(ir.retryBudget)),
+    ...(ir.wire === 'http' ? spellHttpOptions(idleOf(ir)) : {}),
+  };
   switch (ir.kind.kind) {
     case 'endpoints':
       return {
@@ -72,7 +85,8 @@ export function spellCluster(ir: ClusterIr): Cluster {
 export function spellFixedClusters(): Cluster[] {
   return [
     {
-      ...spellBase(inboundClusterName, fixedConnectTimeoutMs, appIdle),
+      ...spellBase(inboundClusterName, fixedConnectTimeoutMs),
+      ...spellHttpOptions(appIdle),
       type: 'ORIGINAL_DST',
       lb_policy: 'CLUSTER_PROVIDED',
       upstream_bind_config: spellInboundSource(),
@@ -107,26 +121,31 @@ function idleOf({ idleTimeoutMs }: ClusterIr): string {
  */
 const appIdle = '1s';
 
-function spellBase(name: string, connectTimeoutMs: number, httpIdle?: string): Cluster {
+function spellBase(
+  name: string,
+  connectTimeoutMs: number,
+  circuitBreakers: CircuitBreakers = spellCircuitBreakers(),
+): Cluster {
   return {
     name,
     connect_timeout: spellDuration(connectTimeoutMs),
     circuit_breakers: circuitBreakers,
-    ...(httpIdle === undefined
-      ? {}
-      : {
-          typed_extension_protocol_options: {
-            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-              '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-              common_http_protocol_options: { idle_timeout: httpIdle },
-              // HTTP/1.1, HTTP/2, gRPC and WebSocket alike: upstream speaks what the app spoke.
-              use_downstream_protocol_config: {
-                http_protocol_options: {},
-                http2_protocol_options: { allow_connect: true },
-              },
-            },
-          },
-        }),
+  };
+}
+
+function spellHttpOptions(idle: string): Cluster {
+  return {
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        common_http_protocol_options: { idle_timeout: idle },
+        // HTTP/1.1, HTTP/2, gRPC and WebSocket alike: upstream speaks what the app spoke.
+        use_downstream_protocol_config: {
+          http_protocol_options: {},
+          http2_protocol_options: { allow_connect: true },
+        },
+      },
+    },
   };
 }
 

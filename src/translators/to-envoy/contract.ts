@@ -16,6 +16,12 @@ export const destinationHeader = 'x-skerry-dst';
 /** The outbound RouteConfiguration; virtual hosts are named `http/<address>`. */
 export const outboundRoutesName = 'http';
 
+/**
+ * On an answer of the callee's sidecar: no connection to the app could be made, so that the app has
+ * not seen the call. It is taken from what apps answer, and never reaches the caller's app.
+ */
+export const unprocessedHeader = 'x-skerry-unprocessed';
+
 /** ALPN of mesh TLS with HTTP inside. */
 export const httpAlpn = 'skerry-http';
 /** ALPN of mesh TLS with any other bytes inside. */

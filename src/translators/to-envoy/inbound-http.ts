@@ -1,8 +1,13 @@
 /** Inbound HTTP: the connection manager and the routes that carry its authorization. */
 import type { InboundPortIr } from '../../ir/index.js';
-import { inboundClusterName } from './contract.js';
+import { inboundClusterName, unprocessedHeader } from './contract.js';
 import { spellHttpConnection } from './http-connection.js';
-import type { HttpRbac, NetworkFilter, RouteConfiguration } from '../../envoy/index.js';
+import type {
+  HttpRbac,
+  NetworkFilter,
+  RetryPolicy,
+  RouteConfiguration,
+} from '../../envoy/index.js';
 import { auditPrefix, spellRbac, spellRefuseAll } from './rbac.js';
 import { gatherFilter, spellGatheredHeaders, spellGatherFilter } from './request-condition.js';
 import type { SpellSettings } from './settings.js';
@@ -35,6 +40,14 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
         // The app learns who calls from the certificate, never from what the caller wrote.
         forward_client_cert_details: 'SANITIZE_SET',
         set_current_client_cert_details: { uri: true },
+        local_reply_config: {
+          mappers: [
+            {
+              filter: { response_flag_filter: { flags: ['UF'] } },
+              headers_to_add: [{ header: { key: unprocessedHeader, value: 'true' } }],
+            },
+          ],
+        },
       },
     },
     settings,
@@ -51,15 +64,31 @@ export function spellInboundRoutes(entry: InboundPortIr): RouteConfiguration {
   const headers = spellGatheredHeaders(shadow === undefined ? [http] : [http, shadow.http]);
   return {
     name,
+    // Only the sidecar itself may say so: see its local replies.
+    response_headers_to_remove: [unprocessedHeader],
     virtual_hosts: [
       {
         name,
         domains: ['*'],
         routes: [
           {
+            name: `${name}/safe`,
+            match: {
+              prefix: '',
+              headers: [
+                { name: ':method', string_match: { safe_regex: { regex: 'GET|HEAD|OPTIONS' } } },
+              ],
+            },
+            route: {
+              cluster: inboundClusterName,
+              timeout: '0s',
+              retry_policy: spellAppRetry(['reset']),
+            },
+          },
+          {
             name,
             match: { prefix: '' },
-            route: { cluster: inboundClusterName, timeout: '0s' },
+            route: { cluster: inboundClusterName, timeout: '0s', retry_policy: spellAppRetry([]) },
           },
         ],
         typed_per_filter_config: {
@@ -71,6 +100,19 @@ export function spellInboundRoutes(entry: InboundPortIr): RouteConfiguration {
         },
       },
     ],
+  };
+}
+
+/**
+ * An app may close a connection that it kept alive just when it is used again. What it has not seen
+ * is sent once more over another one; what it may have seen only where that does no harm (RFC 9110,
+ * section 9.2.2). That no connection can be made is for the caller to answer, by another endpoint.
+ */
+function spellAppRetry(more: readonly string[]): RetryPolicy {
+  return {
+    retry_on: ['refused-stream', 'reset-before-request', ...more].join(','),
+    num_retries: 2,
+    retry_back_off: { base_interval: '0.001s', max_interval: '0.005s' },
   };
 }
 

@@ -1,6 +1,6 @@
 /** The one RouteConfiguration of the app's HTTP calls. */
 import type { OutboundRoutesIr } from '../../ir/index.js';
-import { destinationHeader, outboundRoutesName } from './contract.js';
+import { destinationHeader, outboundRoutesName, unprocessedHeader } from './contract.js';
 import type { RouteConfiguration } from '../../envoy/index.js';
 import { spellAdsSource } from './values.js';
 import { spellRoute } from './virtual-host.js';
@@ -14,6 +14,7 @@ export function spellOutboundRoutes({ route }: OutboundRoutesIr): RouteConfigura
     name: outboundRoutesName,
     vhost_header: destinationHeader,
     request_headers_to_remove: [destinationHeader],
+    response_headers_to_remove: [unprocessedHeader],
     virtual_hosts: [
       {
         name: 'any',

@@ -1,5 +1,6 @@
 /** Retries of requests. */
 import type { RetryIr } from '../../ir/index.js';
+import { unprocessedHeader } from './contract.js';
 import type { RetryPolicy } from '../../envoy/index.js';
 import { spellDuration } from './values.js';
 
@@ -12,6 +13,9 @@ export function spellRetry(ir: RetryIr): RetryPolicy | undefined {
   // Envoy reads the list of codes only under this condition.
   if (ir.statusCodes.length > 0) conditions.add('retriable-status-codes');
   if (ir.attempts === 0 || conditions.size === 0) return undefined;
+  // That the callee's sidecar cannot connect to its app is the same failure, one hop later.
+  const isConnect = conditions.has('connect-failure');
+  if (isConnect) conditions.add('retriable-headers');
   return {
     retry_on: [...conditions].join(','),
     num_retries: ir.attempts,
@@ -23,6 +27,7 @@ export function spellRetry(ir: RetryIr): RetryPolicy | undefined {
       max_interval: spellDuration(ir.backoff.maxMs),
     },
     ...(ir.statusCodes.length === 0 ? {} : { retriable_status_codes: ir.statusCodes }),
+    ...(isConnect ? { retriable_headers: [{ name: unprocessedHeader, present_match: true }] } : {}),
     retry_host_predicate: [
       {
         name: 'envoy.retry_host_predicates.previous_hosts',

@@ -105,7 +105,7 @@ const outbound: Readonly<Record<string, Entry>> = {
   'retries.statusCodes': 'Statuses that count as failures, with retriable-status-codes',
   'retries.budget': 'Bounds all retries to the callee together',
   'budget.percent': ['Of the calls under way', '20'],
-  'budget.minConcurrent': ['So many are always allowed', '3'],
+  'budget.minConcurrent': ['So many are always allowed', '10'],
   'outbound.loadBalancing': 'Which endpoint gets a call',
   'loadBalancing.algorithm': ['How it is chosen', 'LeastRequest'],
   'loadBalancing.hashOn': 'What RingHash and Maglev hash: one of the fields',

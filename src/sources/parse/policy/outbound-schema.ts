@@ -71,7 +71,7 @@ const egressAllow = strict({
 /** `outbound`. */
 export const outboundSchema = strict({
   timeouts: timeouts.optional(),
-  retries: notYet(outboundRetriesSchema).optional(),
+  retries: outboundRetriesSchema.optional(),
   loadBalancing: notYet(loadBalancing).optional(),
   connections: notYet(connections).optional(),
   outlierDetection: notYet(outlierDetection).optional(),

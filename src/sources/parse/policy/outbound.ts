@@ -1,12 +1,15 @@
 /** `outbound` as the model has it: durations in milliseconds. */
 import type { OutboundSetting, TimeoutsSetting } from '../../../model/index.js';
 import type { OutboundEntry } from './outbound-schema.js';
+import { toOutboundRetrySetting } from './retries.js';
 import { durationMs } from './texts.js';
 
 /** The settings; undefined when the section gives none. */
-export function toOutboundSetting({ timeouts }: OutboundEntry): OutboundSetting | undefined {
+export function toOutboundSetting(entry: OutboundEntry): OutboundSetting | undefined {
+  const { timeouts, retries } = entry;
   const setting = {
     ...(timeouts === undefined ? {} : { timeouts: toTimeouts(timeouts) }),
+    ...(retries === undefined ? {} : { retries: toOutboundRetrySetting(retries) }),
   };
   return Object.keys(setting).length === 0 ? undefined : setting;
 }

@@ -1,6 +1,6 @@
 /** `retries`: of a route, and of `outbound`. */
 import { z } from 'zod';
-import type { RetrySetting } from '../../../model/index.js';
+import type { OutboundRetrySetting, RetrySetting } from '../../../model/index.js';
 import { strict } from './check.js';
 import { durationMs, positiveDuration } from './texts.js';
 
@@ -12,7 +12,6 @@ const condition = z.enum([
   'gateway-error',
   '5xx',
   'retriable-4xx',
-  'retriable-headers',
   'retriable-status-codes',
   'cancelled',
   'deadline-exceeded',
@@ -24,7 +23,7 @@ const condition = z.enum([
 const fields = {
   attempts: z.int().min(0).max(10).optional(),
   // Not `on`: that is a boolean to the YAML 1.1 of kubectl.
-  retryOn: z.array(condition).min(1).max(14).optional(),
+  retryOn: z.array(condition).min(1).max(13).optional(),
   perTryTimeout: positiveDuration.optional(),
   backoff: strict({ base: positiveDuration.optional(), max: positiveDuration.optional() })
     .superRefine(({ base, max }, context) => {
@@ -58,6 +57,28 @@ export function toRetrySetting(entry: z.infer<typeof routeRetriesSchema>): Retry
     ...(perTryTimeout === undefined ? {} : { perTryTimeoutMs: durationMs(perTryTimeout) }),
     ...(backoff === undefined ? {} : { backoff: toBackoff(backoff) }),
     ...(statusCodes === undefined ? {} : { statusCodes }),
+  };
+}
+
+/** The same of `outbound`. */
+export function toOutboundRetrySetting(
+  entry: z.infer<typeof outboundRetriesSchema>,
+): OutboundRetrySetting {
+  const { budget } = entry;
+  return {
+    ...toRetrySetting(entry),
+    ...(budget === undefined ? {} : { budget: toBudget(budget) }),
+  };
+}
+
+function toBudget(budget: {
+  readonly percent?: number | undefined;
+  readonly minConcurrent?: number | undefined;
+}): NonNullable<OutboundRetrySetting['budget']> {
+  const { percent, minConcurrent } = budget;
+  return {
+    ...(percent === undefined ? {} : { percent }),
+    ...(minConcurrent === undefined ? {} : { minConcurrent }),
   };
 }
 

@@ -17,7 +17,6 @@ import {
   type BackendContext,
   type Resolved,
 } from './backends.js';
-import { defaultRetry, mergeRetry } from './retry.js';
 
 const section = 'spec.routes';
 
@@ -77,7 +76,6 @@ function toPlainRoute(name: string, { forward, settings }: RouteSettings): Route
       kind: 'forward',
       clusters: [],
       ...forward,
-      retry: defaultRetry,
     },
     requestHeaders: noChanges,
     responseHeaders: noChanges,
@@ -135,10 +133,13 @@ function routesOf(
 }
 
 function ruleSettings(policy: RoutePolicy, rule: RouteRule, field: string): RuleSettings {
-  const { timeoutMs } = rule;
+  const { timeoutMs, retries } = rule;
   return {
     policy,
-    says: timeoutMs === undefined ? {} : { timeouts: { requestMs: timeoutMs } },
+    says: {
+      ...(timeoutMs === undefined ? {} : { timeouts: { requestMs: timeoutMs } }),
+      ...(retries === undefined ? {} : { retries }),
+    },
     fieldOf: (outbound) =>
       outbound === 'spec.outbound.timeouts.request'
         ? `${field}.timeout`
@@ -172,7 +173,6 @@ function toAction(
     ...(rule.rewrite?.hostname === undefined ? {} : { rewriteHost: rule.rewrite.hostname }),
     ...(mirror === undefined ? {} : { mirror }),
     ...forward,
-    retry: mergeRetry(rule.retries),
   };
 }
 

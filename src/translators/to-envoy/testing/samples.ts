@@ -96,6 +96,7 @@ export function clusterOf(parts: Partial<ClusterIr> & { readonly name: string })
     kind: { kind: 'endpoints' },
     spiffeIds: [],
     connectTimeoutMs: 1000,
+    retryBudget: { percent: 20, minConcurrent: 10 },
     settings: [],
     origins: [],
     ...parts,
