@@ -18,6 +18,7 @@ function cart(uid: string, serviceAccount = 'cart', labels = {}): WorkloadChange
       spiffeId: spiffeId('cluster.local', 'shop', serviceAccount),
       labels,
       ips: ['10.1.0.1'],
+      isTerminating: false,
     },
   };
 }

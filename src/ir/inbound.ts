@@ -85,6 +85,8 @@ export interface InboundIr {
   readonly labels: Labels;
   /** Pod addresses: what the app is reached at. */
   readonly ips: readonly string[];
+  /** The pod is being deleted: callers are asked to connect elsewhere. */
+  readonly isDraining: boolean;
   /** Sorted by port; the entry without a port stands last. */
   readonly ports: readonly InboundPortIr[];
 }

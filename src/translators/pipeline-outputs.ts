@@ -21,9 +21,9 @@ export function defineEncoded(
   const { graph, sources, tables, settings, servers } = context;
   const { virtualHosts, namespaceHosts, outboundRoutes } = context;
   const inbound = graph.derive('inbound', servers, ({ ir }) => toShapedInbound(ir));
-  const shapes = graph.expand('inbound-shapes', inbound, ({ shape, ports }) => [[shape, ports]]);
-  const encodedShapes = graph.derive('encoded-inbound-shapes', shapes, (ports) =>
-    spelled.encodeInbound(ports, settings),
+  const shapes = graph.expand('inbound-shapes', inbound, ({ key, shape }) => [[key, shape]]);
+  const encodedShapes = graph.derive('encoded-inbound-shapes', shapes, (shape) =>
+    spelled.encodeInbound(shape, settings),
   );
   const readiness = graph.derive('readiness', sources.pods, toReadiness);
   return [
@@ -48,8 +48,8 @@ export function defineEncoded(
     ...outbound.map((rows) =>
       graph.derive(`encoded-${rows.name}`, rows, (row) => spelled.outboundResource(row, settings)),
     ),
-    graph.expand('encoded-inbound', inbound, ({ pod, shape, origins }, _key, read) =>
-      (read.get(encodedShapes, shape) ?? []).map((resource) =>
+    graph.expand('encoded-inbound', inbound, ({ pod, key, origins }, _key, read) =>
+      (read.get(encodedShapes, key) ?? []).map((resource) =>
         spelled.keyed(share(resource, { scope: pod, isEager: true, origins })),
       ),
     ),

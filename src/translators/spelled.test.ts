@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import type { InboundIr } from '../ir/index.js';
 import { spellInbound } from './to-envoy/spell.js';
 
-test('the inbound side is spelled from the ports alone, so that alike workloads share it', () => {
+test('the inbound side is spelled from its shape alone, so that alike workloads share it', () => {
   const nothing = {
     deny: [],
     allow: [],
@@ -14,14 +14,15 @@ test('the inbound side is spelled from the ports alone, so that alike workloads 
     { protocol: 'sniff', mtls: 'Permissive', http: nothing, tcp: nothing, origins: [] },
   ];
   const settings = { trustDomain: 'cluster.local', accessLog: 'Errors' } as const;
-  const nobody = { pod: '', namespace: '', serviceAccount: '', labels: {}, ips: [], ports };
+  const nobody = { pod: '', namespace: '', serviceAccount: '', labels: {}, ips: [] };
+  const shape = { ports, isDraining: false };
   const somebody: InboundIr = {
     pod: 'shop/cart-1',
     namespace: 'shop',
     serviceAccount: 'cart',
     labels: { app: 'cart' },
     ips: ['10.1.0.1'],
-    ports,
+    ...shape,
   };
-  expect(spellInbound(somebody, settings)).toEqual(spellInbound(nobody, settings));
+  expect(spellInbound(somebody, settings)).toEqual(spellInbound({ ...nobody, ...shape }, settings));
 });

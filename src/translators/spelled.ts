@@ -5,7 +5,6 @@ import {
   podScope,
   type ClusterIr,
   type EndpointsIr,
-  type InboundPortIr,
   type OutboundListenerIr,
   type OutboundRoutesIr,
   type ReadinessIr,
@@ -19,6 +18,7 @@ import {
   type Sharing,
 } from './scoped-resource.js';
 import { settingOrigins } from './to-ir/outbound-settings.js';
+import type { InboundShape } from './to-ir/inbound-shape.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
 import {
   spellCluster,
@@ -73,14 +73,14 @@ export function outboundRoutesResource({ scope, ir }: Scoped<OutboundRoutesIr>):
   return share(encoded, { scope, isEager: true, origins: settingOrigins(ir.route.settings) });
 }
 
-/** An inbound listener and the routes it refers to, for every workload with these ports. */
+/** An inbound listener and the routes it refers to, for every workload of this shape. */
 export function encodeInbound(
-  ports: readonly InboundPortIr[],
+  shape: InboundShape,
   settings: SpellSettings,
 ): readonly EncodedResource[] {
-  // Spelling looks at the ports alone (tested), so workloads that differ in the rest can share.
+  // Spelling looks at the shape alone (tested), so workloads that differ in the rest can share.
   const nobody = { pod: '', namespace: '', serviceAccount: '', labels: {}, ips: [] };
-  const { listener, routes } = spellInbound({ ...nobody, ports }, settings);
+  const { listener, routes } = spellInbound({ ...nobody, ...shape }, settings);
   return [
     encodeOwn(typeUrls.listener, listener),
     ...routes.map((route) => encodeOwn(typeUrls.route, route)),

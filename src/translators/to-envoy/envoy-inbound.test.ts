@@ -279,6 +279,53 @@ describe('drained connections on a real Envoy', () => {
     expect((await closed).isClosed).toBe(true);
   });
 
+  test('a pod that is being deleted closes each connection with its next answer', async () => {
+    const web = await app(echoHttp);
+    const ports = [inboundPortOf({ port: web.port, mtls: 'Permissive' })];
+    await start(ports);
+    const to = { envoyPort, port: web.port };
+    const sockets = [await dial(to), await dial({ ...to, tls: http(a) })];
+    for (const socket of sockets) {
+      expect(await request(socket)).not.toMatch(/connection: close/i);
+    }
+    const { listener, routes } = spellInbound({ ...inboundOf(ports), isDraining: true }, settings);
+    expect(listener).toEqual(spellInbound(inboundOf(ports), settings).listener);
+    await envoy.pushRoutes(routes[0] ?? {});
+    for (const socket of sockets) {
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      expect(await request(socket)).toMatch(/^HTTP\/1.1 200 .*connection: close/is);
+      await closed;
+    }
+  });
+
+  test('a pod that is being deleted sends GOAWAY, and answers what is under way', async () => {
+    const server = createHttp2((incoming, outgoing) => {
+      setTimeout(() => outgoing.end('late'), incoming.url === '/slow' ? 300 : 0);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const port = (server.address() as AddressInfo).port;
+    const ports = [inboundPortOf({ port })];
+    await start(ports);
+    const socket = await dial({ envoyPort, port, tls: http(a) });
+    const session = connectHttp2('http://app', { createConnection: () => socket });
+    const get = async (path: string): Promise<string> => {
+      const stream = session.request({ ':path': path }).setEncoding('utf8');
+      let text = '';
+      for await (const chunk of stream) text += String(chunk);
+      return text;
+    };
+    const slow = get('/slow');
+    await get('/');
+    const goneAway = new Promise((resolve) => session.once('goaway', resolve));
+    const [routes] = spellInbound({ ...inboundOf(ports), isDraining: true }, settings).routes;
+    await envoy.pushRoutes(routes ?? {});
+    expect(await get('/')).toBe('late');
+    await goneAway;
+    expect(await slow).toBe('late');
+    session.destroy();
+    server.close();
+  });
+
   test("the app's own TLS passes through a Permissive port untouched", async () => {
     const own = authority.issue('own', idOf('own'));
     const server = createTls({ cert: own.cert, key: own.key }, (socket) => socket.end('secret'));

@@ -1,6 +1,7 @@
 /** Inbound HTTP: the connection manager and the routes that carry its authorization. */
 import type { InboundPortIr } from '../../ir/index.js';
 import { inboundClusterName, unprocessedHeader } from './contract.js';
+import { drainFilter, spellDrainFilter, spellDraining } from './drain.js';
 import { spellHttpConnection } from './http-connection.js';
 import type {
   HttpRbac,
@@ -27,6 +28,7 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
       routes: inboundRoutesName(entry),
       earlyMutations: [],
       filters: [
+        spellDrainFilter(),
         spellGatherFilter(),
         {
           name: rbacFilter,
@@ -58,7 +60,7 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
  * The routes of one port. Authorization travels here and not in the listener, because a change
  * of routes rules the next request on connections that are open already.
  */
-export function spellInboundRoutes(entry: InboundPortIr): RouteConfiguration {
+export function spellInboundRoutes(entry: InboundPortIr, isDraining: boolean): RouteConfiguration {
   const name = inboundRoutesName(entry);
   const { http, shadow } = entry;
   const headers = spellGatheredHeaders(shadow === undefined ? [http] : [http, shadow.http]);
@@ -92,6 +94,7 @@ export function spellInboundRoutes(entry: InboundPortIr): RouteConfiguration {
           },
         ],
         typed_per_filter_config: {
+          ...(isDraining ? { [drainFilter]: spellDraining() } : {}),
           ...(headers === undefined ? {} : { [gatherFilter]: headers }),
           [rbacFilter]: {
             '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute',

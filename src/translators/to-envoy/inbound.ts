@@ -44,7 +44,9 @@ export function spellInbound(
       ...ports.flatMap((port) => spellInboundChains(port, settings)),
     ],
   };
-  const routes = ports.filter((port) => port.protocol !== 'tcp').map(spellInboundRoutes);
+  const routes = ports
+    .filter((port) => port.protocol !== 'tcp')
+    .map((port) => spellInboundRoutes(port, ir.isDraining));
   return { listener, routes };
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../model/index.js';
 import { selectedPorts } from './selected-ports.js';
 import type { WorkloadTables } from './tables.js';
+import type { AddressOwner } from './workload.js';
 import { hasSidecarAt } from './workload.js';
 
 /** One endpoint of a port. */
@@ -122,12 +123,22 @@ function endpointsOf(
     return {
       ip: endpoint.address,
       port,
-      health: healthOf(endpoint, service.publishNotReadyAddresses),
+      health: healthOf(withDeletion(endpoint, owner), service.publishNotReadyAddresses),
       zone: zoneOf(endpoint, read, tables),
       isInMesh: owner !== undefined && hasSidecarAt(owner, port),
       ...(owner === undefined ? {} : { pod: owner.pod, spiffeId: owner.spiffeId }),
     };
   });
+}
+
+/**
+ * A pod that is being deleted is told to end at once, and its EndpointSlices say so some time later:
+ * callers must not wait for them.
+ */
+function withDeletion(endpoint: SliceEndpoint, owner: AddressOwner | undefined): SliceEndpoint {
+  return owner?.isTerminating === true
+    ? { ...endpoint, isReady: false, isTerminating: true }
+    : endpoint;
 }
 
 function healthOf(endpoint: SliceEndpoint, publishNotReady: boolean): GroupEndpoint['health'] {

@@ -9,26 +9,32 @@ import {
   type Scope,
 } from '../../ir/index.js';
 
+/** What Envoy is told. */
+export type InboundShape = Pick<InboundIr, 'ports' | 'isDraining'>;
+
 /** A workload's inbound side, parted into what Envoy is told and where that comes from. */
 export interface ShapedInbound {
   /** The workload's own scope. */
   readonly pod: Scope;
-  /** The same for equal `ports`, and for no others. */
-  readonly shape: string;
+  /** The same for what is spelled alike, and for nothing else. */
+  readonly key: string;
   /** Without provenance. */
-  readonly ports: readonly InboundPortIr[];
+  readonly shape: InboundShape;
   readonly origins: readonly Origin[];
 }
 
 /** Parts an inbound side. */
 export function toShapedInbound(ir: InboundIr): ShapedInbound {
-  const ports = ir.ports.map(withoutOrigins);
-  const bytes = new TextEncoder().encode(JSON.stringify(ports));
+  const shape: InboundShape = {
+    ports: ir.ports.map(withoutOrigins),
+    isDraining: ir.isDraining,
+  };
+  const bytes = new TextEncoder().encode(JSON.stringify(shape));
   // Twice 64 bits: nobody can make a workload's ports pass for another's.
-  const shape = `${versionOf(bytes)}${versionOf(bytes.toReversed())}`;
+  const key = `${versionOf(bytes)}${versionOf(bytes.toReversed())}`;
   const cut = ir.pod.indexOf('/');
   const pod = podScope(ir.pod.slice(0, cut), ir.pod.slice(cut + 1));
-  return { pod, shape, ports, origins: originsOf(ir) };
+  return { pod, key, shape, origins: originsOf(ir) };
 }
 
 function withoutOrigins(port: InboundPortIr): InboundPortIr {

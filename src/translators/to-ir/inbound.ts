@@ -48,9 +48,9 @@ export function toInbound(
     findings.push(...more);
     return ir;
   });
-  const { pod, namespace, serviceAccount, labels, ips } = sidecar;
+  const { pod, namespace, serviceAccount, labels, ips, isTerminating: isDraining } = sidecar;
   return {
-    ir: { pod, namespace, serviceAccount, labels, ips, ports: decided },
+    ir: { pod, namespace, serviceAccount, labels, ips, isDraining, ports: decided },
     policies: attachments.map(({ policy }) => policy.key).sort(),
     findings,
   };

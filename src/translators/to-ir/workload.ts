@@ -30,6 +30,7 @@ export interface AddressOwner {
   readonly pod: PodKey;
   readonly spiffeId: SpiffeId;
   readonly isInMesh: boolean;
+  readonly isTerminating: boolean;
   readonly unredirectedPorts: readonly number[];
 }
 
@@ -43,6 +44,7 @@ export interface Sidecar {
   readonly spiffeId: SpiffeId;
   readonly labels: Labels;
   readonly ips: readonly string[];
+  readonly isTerminating: boolean;
   readonly nodeName?: string;
 }
 
@@ -75,6 +77,7 @@ export function toSidecar(pod: Pod, trustDomain: string): Sidecar | undefined {
     spiffeId: spiffeId(trustDomain, pod.namespace, pod.serviceAccount),
     labels: pod.labels,
     ips: pod.ips,
+    isTerminating: pod.isTerminating,
     ...(pod.nodeName === undefined ? {} : { nodeName: pod.nodeName }),
   };
 }
@@ -108,6 +111,7 @@ export function toAddressOwner(workload: Workload | undefined): AddressOwner | u
     pod: workload.pod,
     spiffeId: workload.spiffeId,
     isInMesh: workload.isInMesh,
+    isTerminating: workload.isTerminating,
     unredirectedPorts: workload.unredirectedPorts,
   };
 }

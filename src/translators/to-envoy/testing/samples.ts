@@ -72,6 +72,7 @@ export function inboundOf(ports: readonly InboundPortIr[]): InboundIr {
     serviceAccount: 'reviews',
     labels: {},
     ips: ['127.0.0.1'],
+    isDraining: false,
     ports: sorted,
   };
 }
