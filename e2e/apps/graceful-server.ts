@@ -14,10 +14,12 @@ const say = (event: string, fields: object = {}): void => {
 };
 
 let underWay = 0;
+let lastRequestAtMs = 0;
 let isEnding = false;
 
 function handle(request: IncomingMessage, response: ServerResponse): void {
   underWay += 1;
+  lastRequestAtMs = Date.now();
   request.resume();
   response.once('close', () => {
     underWay -= 1;
@@ -72,7 +74,7 @@ function startGrpc(grpc: string): void {
 if (grpcPort !== undefined) startGrpc(grpcPort);
 
 process.on('SIGTERM', () => {
-  say('ending', { underWay });
+  say('ending', { underWay, lastRequestAtMs });
   isEnding = true;
   server.close(() => {
     say('ended');
