@@ -9,7 +9,6 @@ import {
   type CallerRule,
   type EndpointSlice,
   type MtlsMode,
-  type OutboundSetting,
   type Namespace,
   type Node,
   type Pod,
@@ -19,6 +18,7 @@ import {
   type Service,
 } from '../../model/index.js';
 import type { PipelineChanges, PolicyForm } from '../index.js';
+import { outboundSettings } from './random-settings.js';
 
 const namespaces = ['a', 'a', 'a', 'b', 'b', 'skerry-system'] as const;
 const vips = ['10.96.0.1', '10.96.0.2', '10.96.0.3', 'fd00::96:1'] as const;
@@ -229,24 +229,6 @@ const rule: fc.Arbitrary<AuthorizationRule> = fc.record({
   ),
 });
 
-const outbound: fc.Arbitrary<OutboundSetting> = fc.record(
-  {
-    timeouts: fc.record(
-      { connectMs: one(100, 2000), requestMs: one(0, 5000), idleMs: one(1000, 60_000) },
-      { requiredKeys: [] },
-    ),
-    retries: fc.record(
-      {
-        attempts: one(0, 3),
-        on: fc.constant(['5xx'] as const),
-        budget: fc.record({ percent: one(0, 50), minConcurrent: one(0, 5) }),
-      },
-      { requiredKeys: [] },
-    ),
-  },
-  { requiredKeys: [] },
-);
-
 const mode: fc.Arbitrary<MtlsMode> = one('Strict', 'Permissive', 'Disabled');
 
 const policy: fc.Arbitrary<PolicyForm> = fc
@@ -282,7 +264,7 @@ const policy: fc.Arbitrary<PolicyForm> = fc
       ),
     ),
     egressMode: fc.option(one('AllowAny' as const, 'KnownOnly' as const)),
-    outbound: fc.option(outbound),
+    outbound: fc.option(outboundSettings),
   })
   .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...rest }) => {
     const { outbound: says, ...head } = rest;
