@@ -104,12 +104,19 @@ function findBehind(
   const { policy, reach, former } = query;
   const found = new Set<PodKey>();
   const isMeant = (pod: PodKey): boolean =>
-    isReached(reach, fleet, pod) || (former !== undefined && isReached(former, fleet, pod));
+    fleet.pods.get(pod)?.isServed === true &&
+    (isReached(reach, fleet, pod) || (former !== undefined && isReached(former, fleet, pod)));
+  const knowing = summaries.filter(query.isKnownTo);
+  for (const summary of knowing) {
+    for (const pod of summary.behind.keys()) {
+      if (isBehind(summary, pod, policy) && isMeant(pod)) found.add(pod);
+    }
+  }
   for (const summary of summaries) {
-    const isKnown = query.isKnownTo(summary);
-    for (const pod of isKnown ? summary.behind.keys() : summary.served) {
-      if (isKnown && !isBehind(summary, pod, policy)) continue;
-      if (isMeant(pod)) found.add(pod);
+    if (knowing.includes(summary)) continue;
+    for (const pod of summary.served) {
+      // A replica that has just died still counts, but not for sidecars that have gone elsewhere.
+      if (isMeant(pod) && !knowing.some(({ served }) => served.has(pod))) found.add(pod);
     }
   }
   return found;

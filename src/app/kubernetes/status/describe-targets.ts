@@ -1,5 +1,6 @@
 /** What a policy is about, in few words, for the column TARGET. */
 import { z } from 'zod';
+import { cutText } from './sentences.js';
 
 const targetSchema = z.object({
   kind: z.string(),
@@ -22,7 +23,7 @@ export function describeTargets(spec: unknown): string {
   const [first, ...others] = refs.flatMap((ref) => targetSchema.safeParse(ref).data ?? []);
   if (first === undefined) return '';
   const text = describe(first);
-  const short = text.length > maxLength ? `${text.slice(0, maxLength - 1)}…` : text;
+  const short = cutText(text, maxLength);
   return others.length === 0 ? short : `${short} +${String(others.length)}`;
 }
 

@@ -94,17 +94,22 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     return counted;
   };
 
+  const isInForce = ({ key, form, isGood }: PolicyObject): boolean => {
+    const inForce = policies.inForce(key);
+    return isGood && inForce?.hash === form?.hash && inForce?.kind === form?.kind;
+  };
   const findings = (object: PolicyObject): readonly Diagnostic[] => {
     const { key, isGood, diagnostics } = object;
     const ofForm = options.diagnostics(key);
-    const isInForce = isGood && policies.inForce(key)?.hash === object.form?.hash;
-    // Of an older form only counts that there is none.
-    return [...diagnostics, ...ofForm.filter(({ code }) => isInForce || code === 'FailedClosed')];
+    if (isInForce(object)) return [...diagnostics, ...ofForm];
+    // What an older form is like says nothing of this one.
+    return isGood
+      ? diagnostics
+      : [...diagnostics, ...ofForm.filter(({ code }) => code === 'FailedClosed')];
   };
-  const insteadOf = ({ key, form, isGood }: PolicyObject): PolicyFacts['instead'] => {
-    const inForce = policies.inForce(key);
-    if (isGood && inForce?.hash === form?.hash && inForce?.kind === form?.kind) return undefined;
-    return inForce?.kind === 'TrafficPolicy' ? 'last good form' : 'closed';
+  const insteadOf = (object: PolicyObject): PolicyFacts['instead'] => {
+    if (isInForce(object)) return undefined;
+    return policies.inForce(object.key)?.kind === 'TrafficPolicy' ? 'last good form' : 'closed';
   };
   /** Who refused first; once said it stays, for as long as it is true. */
   const firstRejection = (object: PolicyObject, counted: Count): PolicyFacts['firstRejection'] => {

@@ -40,18 +40,19 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   const own = createOwnSidecars({ core, clock, replica });
   const diagnostics = new Map<PolicyKey, readonly Diagnostic[]>();
   let fleet: FleetView = toFleetView(new Map(), []);
-  let summaries: readonly ReplicaSummary[] = [];
+  let summaries: readonly ReplicaSummary[] = [own.live];
   let isLeading = false;
-  /** Something was heard that `fleet` and `summaries` do not tell yet. */
+  /** Something was heard of who serves whom that `fleet` does not tell yet. */
   let isNews = false;
+  /** A sidecar of our own has gone since. */
+  let hasLost = false;
   let lookAtMs = Infinity;
   let cancelLook = (): void => undefined;
   let cancelSweep = (): void => undefined;
 
-  const summary = (): ReplicaSummary => own.summary(taken.now());
   const ownSummary = createOwnSummary({
     ...{ client, clock, logger, random, namespace, replica },
-    make: summary,
+    make: () => own.summary(taken.now()),
   });
   const peers = createPeerSummaries({
     ...{ client, clock, logger, random, namespace, replica, mayWrite },
@@ -70,8 +71,8 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   const queue = createStatusQueue({
     ...{ client, clock, logger, random, mayWrite },
     evaluate: (key, lastWriteMs) => {
-      // What is written is true by all that was heard.
-      if (isNews) refresh();
+      // One that has just gone must not pass for one that has come as far as is asked.
+      if (hasLost) refresh();
       return evaluator.evaluate(key, lastWriteMs);
     },
     onWritten: (object) => {
@@ -95,7 +96,8 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   /** Looks at who serves whom, and has looked at what is different from the last time. */
   const refresh = (): void => {
     isNews = false;
-    summaries = [summary(), ...peers.all()];
+    hasLost = false;
+    summaries = [own.live, ...peers.all()];
     const former = fleet.pods;
     fleet = toFleetView(roster.entries(), summaries);
     const { pods } = fleet;
@@ -137,13 +139,12 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     takeFindings(turn);
     const changed = own.onTurn(turn);
     for (const key of [...changed, ...turn.policies]) queue.request(key);
-    if (changed.size === 0) return;
-    isNews = true;
-    lookSoon(0);
+    if (changed.size > 0) lookSoon(0);
   });
   core.news.onStream((news) => {
     if (!own.onStream(news)) return;
     if (news.kind !== 'accepted') isNews = true;
+    if (news.kind === 'closed') hasLost = true;
     lookSoon(lookEveryMs);
   });
 

@@ -29,7 +29,9 @@ export interface OwnSidecars {
   look(): boolean;
   /** Whether some sidecar is behind, so that it is worth looking again soon. */
   isWaiting(): boolean;
-  /** What is known by the last look; `policiesVersion` as in {@link ReplicaSummary}. */
+  /** What is known now, for this process: it goes on changing, and of versions it says nothing. */
+  readonly live: ReplicaSummary;
+  /** What is known by the last look, for others; `policiesVersion` as in {@link ReplicaSummary}. */
   summary(policiesVersion: string): ReplicaSummary;
 }
 
@@ -57,6 +59,7 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
   const { policies } = core;
   const changes = createPolicyChanges((policy) => policies.inForce(policy)?.hash);
   const served = new Map<PodKey, Served>();
+  const servedPods = new Set<PodKey>();
   const byNamespace = new Map<string, Set<PodKey>>();
   const behind = new Map<PodKey, number>();
   /** Pods that have refused something, for as long as it matters. */
@@ -78,6 +81,7 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
   const opened = (pod: PodKey, stream: string): void => {
     const streams = [...(served.get(pod)?.streams ?? []), stream];
     served.set(pod, { streams, isComplete: false });
+    servedPods.add(pod);
     const namespace = namespaceOf(pod);
     byNamespace.set(namespace, (byNamespace.get(namespace) ?? new Set<PodKey>()).add(pod));
     behind.set(pod, nothing);
@@ -95,6 +99,7 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
       return;
     }
     served.delete(pod);
+    servedPods.delete(pod);
     behind.delete(pod);
     const others = byNamespace.get(namespaceOf(pod));
     others?.delete(pod);
@@ -197,11 +202,17 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
       return was;
     },
     isWaiting: () => behind.size > 0,
+    live: {
+      ...{ replica, policiesVersion: '', behind, changed: changes.all, served: servedPods },
+      get refused() {
+        return refused;
+      },
+    },
     summary(policiesVersion): ReplicaSummary {
       const reached = [...behind.values()].filter((generation) => generation > nothing);
       return {
         ...{ replica, policiesVersion, refused },
-        served: new Set(served.keys()),
+        served: new Set(servedPods),
         behind: new Map(behind),
         changed: reached.length === 0 ? new Map() : changes.since(Math.min(...reached)),
       };

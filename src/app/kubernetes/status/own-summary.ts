@@ -46,9 +46,12 @@ export function createOwnSummary(options: OwnSummaryOptions): OwnSummary {
   let failures = 0;
   let isRunning = false;
   let dueMs = Infinity;
+  /** A write follows the one under way. */
+  let isNext = false;
   let cancel = (): void => undefined;
   let writing = Promise.resolve();
 
+  const hasEnded = (): boolean => ending.signal.aborted;
   const write = async (): Promise<void> => {
     beat += 1;
     await client.send({
@@ -59,13 +62,15 @@ export function createOwnSummary(options: OwnSummaryOptions): OwnSummary {
     });
   };
   const attempt = async (): Promise<void> => {
+    isNext = false;
+    if (hasEnded()) return;
     lastAtMs = clock.now();
     try {
       await write();
       failures = 0;
       arrange(lastAtMs + heartbeatMs);
     } catch (error) {
-      if (ending.signal.aborted) return;
+      if (hasEnded()) return;
       // Once for each time it is away.
       if (failures === 0) logger.warn('the summary of this replica cannot be written', { error });
       arrange(clock.now() + backoffDelayMs(failures, retry, random));
@@ -73,12 +78,14 @@ export function createOwnSummary(options: OwnSummaryOptions): OwnSummary {
     }
   };
   const arrange = (atMs: number): void => {
-    if (ending.signal.aborted || atMs >= dueMs) return;
+    if (hasEnded() || atMs >= dueMs) return;
     dueMs = atMs;
     cancel();
     cancel = clock.after(Math.max(0, atMs - clock.now()), () => {
       dueMs = Infinity;
-      // One after another, in the order in which they were true.
+      // One after another, and at most one that waits for the one before it.
+      if (isNext) return;
+      isNext = true;
       writing = writing.then(attempt);
     });
   };

@@ -15,8 +15,8 @@ export interface TurnChanges {
 export interface PolicyChanges {
   /** Takes in what a turn has led to. */
   take(turn: Pick<TurnNews, 'generation' | 'policies' | 'resources'>): TurnChanges;
-  /** Generation of the last change; undefined: it has never given anything. */
-  at(policy: PolicyKey): number | undefined;
+  /** Policies → generation of their last change; goes on changing. */
+  readonly all: ReadonlyMap<PolicyKey, number>;
   /** The newest generation in which any policy changed. */
   newest(): number;
   /** Policies changed after `generation`. */
@@ -76,7 +76,7 @@ export function createPolicyChanges(
       if (scopes.size > 0) newest = generation;
       return { policies: changed, scopes };
     },
-    at: (policy) => changedAt.get(policy),
+    all: changedAt,
     newest: () => newest,
     since: (generation) => new Map([...changedAt].filter(([, at]) => at > generation)),
   };

@@ -18,5 +18,7 @@ export function joinSentences(sentences: readonly string[]): string {
 
 /** The text, shortened to `length` characters where it is longer. */
 export function cutText(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+  if (text.length <= length) return text;
+  // Half a character would come back from the API server as another one.
+  return `${text.slice(0, length - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

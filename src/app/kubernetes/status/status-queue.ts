@@ -50,6 +50,7 @@ export interface StatusQueue {
 const gatherMs = 250;
 /** Between two writes to one object. */
 const objectPaceMs = 1_000;
+const maxRestMs = 60_000;
 /** Between two looks that find nothing to write. */
 const lookPaceMs = 500;
 /** Between two writes to any: 100 a second. */
@@ -65,6 +66,10 @@ interface Entry {
 }
 
 interface Written {
+  /** The status as text. */
+  readonly text: string;
+  /** How often it was written in a row: somebody else keeps changing it back. */
+  readonly repeats: number;
   readonly atMs: number;
   readonly nextAtMs: number;
   /** In a row. */
@@ -72,11 +77,20 @@ interface Written {
 }
 
 const longAgo = Number.NEGATIVE_INFINITY;
-const never: Written = { atMs: longAgo, nextAtMs: longAgo, failures: 0 };
+const never: Written = { text: '', repeats: 0, atMs: longAgo, nextAtMs: longAgo, failures: 0 };
 
-/** The API server has a problem, and not with this one object. */
+/** The API server has a problem, and not with this one object (which some webhook may refuse). */
 function isGeneral({ status }: KubernetesApiError): boolean {
-  return status === 0 || status === 401 || status === 403 || status === 429 || status >= 500;
+  return status === 0 || status === 401 || status === 429 || status === 503;
+}
+
+/** What is about to be written, after what was written before. */
+function writing(former: Written, status: PolicyStatus, nowMs: number): Written {
+  const text = JSON.stringify(status);
+  const repeats = text === former.text ? former.repeats + 1 : 0;
+  // Nobody is fought at full speed.
+  const restMs = Math.min(objectPaceMs * 2 ** repeats, maxRestMs);
+  return { ...former, text, repeats, atMs: nowMs, nextAtMs: nowMs + restMs };
 }
 
 /** A queue that is closed. */
@@ -175,13 +189,16 @@ export function createStatusQueue(options: StatusQueueOptions): StatusQueue {
     const evaluation = options.evaluate(key, former.atMs);
     switch (evaluation.kind) {
       case 'nothing':
-        written.set(key, { ...former, nextAtMs: clock.now() + lookPaceMs });
+        written.set(key, {
+          ...former,
+          nextAtMs: Math.max(former.nextAtMs, clock.now() + lookPaceMs),
+        });
         return false;
       case 'later':
         enter(key, evaluation.atMs, isUrgent);
         return false;
       case 'write':
-        written.set(key, { ...former, atMs: clock.now(), nextAtMs: clock.now() + objectPaceMs });
+        written.set(key, writing(former, evaluation.status, clock.now()));
         running.set(key, write(key, evaluation.object, evaluation.status));
         return true;
     }
