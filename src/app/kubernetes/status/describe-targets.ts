@@ -1,4 +1,4 @@
-/** What a policy is about, in few words, for the column TARGET. */
+/** What a policy is about and how it is meant, in few words, for the columns TARGET and MODE. */
 import { z } from 'zod';
 import { cutText } from './sentences.js';
 
@@ -15,7 +15,14 @@ const targetSchema = z.object({
 
 const specSchema = z.object({ targetRefs: z.array(z.unknown()) });
 
+const modeSchema = z.object({ mode: z.string() });
+
 const maxLength = 120;
+
+/** The mode as written, understood or not; `Enforce` where none is. */
+export function describeMode(spec: unknown): string {
+  return cutText(modeSchema.safeParse(spec).data?.mode ?? 'Enforce', 32);
+}
 
 /** `Service/reviews:http`, `Pod/app=cart`, `Mesh`; of several the first, and how many more. Empty for what has none. */
 export function describeTargets(spec: unknown): string {

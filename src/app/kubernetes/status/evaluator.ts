@@ -129,17 +129,18 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   };
 
   const factsOf = (object: PolicyObject): PolicyFacts => {
-    const { form, generation, target } = object;
+    const { form, generation, target, mode } = object;
     const instead = insteadOf(object);
     const counted = count(object, instead !== undefined);
     const rejection = firstRejection(object, counted);
-    const isPolicy = form?.kind === 'TrafficPolicy';
     // Whoever knew them may be gone; the one that is named is one at least.
     const rejected = Math.max(counted.rejected, rejection?.proxy === undefined ? 0 : 1);
     return {
-      ...{ generation, target, instead, firstRejection: rejection },
-      accepted: toAccepted(findings(object), isPolicy ? form.targets.length : 0),
-      isDisabled: isPolicy && form.mode === 'Disabled',
+      ...{ generation, target, mode, instead, firstRejection: rejection },
+      accepted: toAccepted(
+        findings(object),
+        form?.kind === 'TrafficPolicy' ? form.targets.length : 0,
+      ),
       counts: { ...counted, rejected },
     };
   };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Diagnostic, PolicyKey, RefusedPolicy, TrafficPolicy } from '../../../model/index.js';
 import { policyKey } from '../../../model/index.js';
 import type { ParsedObject } from '../../../sources/index.js';
-import { describeTargets } from './describe-targets.js';
+import { describeMode, describeTargets } from './describe-targets.js';
 import { saysTheSame, statusSchema, type PolicyStatus } from './policy-status.js';
 
 /** One of them. */
@@ -18,6 +18,7 @@ export interface PolicyObject {
   readonly resourceVersion: string;
   /** For people. */
   readonly target: string;
+  readonly mode: string;
   /** Undefined: none, or one that is not ours. */
   readonly status: PolicyStatus | undefined;
   /** Whether the spec was understood. */
@@ -89,6 +90,7 @@ export function createPolicyObjects(): PolicyObjects {
       ...{ key, namespace, name, uid, generation, resourceVersion },
       specVersion: isSame ? former.specVersion : resourceVersion,
       target: isSame ? former.target : describeTargets(seen.spec),
+      mode: isSame ? former.mode : describeMode(seen.spec),
       status: seen.status,
       ...read,
     };

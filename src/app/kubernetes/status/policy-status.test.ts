@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { podKey, type Diagnostic } from '../../../model/index.js';
 import { toAccepted } from './accepted.js';
-import { describeTargets } from './describe-targets.js';
+import { describeMode, describeTargets } from './describe-targets.js';
 import {
   missingIn,
   saysTheSame,
@@ -24,7 +24,7 @@ function found(
 const none: ProxyCounts = { selected: 0, live: 0, rejected: 0, offline: 0, slowest: undefined };
 const all: ProxyCounts = { ...none, selected: 41, live: 41 };
 const facts: PolicyFacts = {
-  ...{ generation: 3, target: 'Mesh', isDisabled: false, instead: undefined, counts: all },
+  ...{ generation: 3, target: 'Mesh', mode: 'Enforce', instead: undefined, counts: all },
   accepted: { isTrue: true, reason: 'Accepted', message: 'accepted' },
   firstRejection: undefined,
 };
@@ -81,7 +81,7 @@ describe('Programmed', () => {
   test.each([
     [{}, 'True', 'Programmed', 'live on 41 of 41 sidecars'],
     [{ counts: none }, 'True', 'Programmed', 'no sidecar is selected'],
-    [{ counts: none, isDisabled: true }, 'True', 'Programmed', 'mode is Disabled: nothing is in force'], // prettier-ignore
+    [{ counts: none, mode: 'Disabled' }, 'True', 'Programmed', 'mode is Disabled: nothing is in force'], // prettier-ignore
     [{ counts: none, accepted: { isTrue: false, reason: 'TargetNotFound', message: '' } }, 'False', 'Pending', 'no sidecar is selected'], // prettier-ignore
     [{ counts: { ...all, live: 39, offline: 1, slowest: podKey('shop', 'a') } }, 'False', 'Pending', 'live on 39 of 41 sidecars; 1 not connected; waiting for shop/a'], // prettier-ignore
     [{ counts: { ...all, live: 0 }, instead: 'last good form' }, 'False', 'Pending', 'the last good form stays in force'], // prettier-ignore
@@ -137,6 +137,7 @@ test('statuses that say the same are the same, whatever the times and whoever ad
   const changes: readonly Partial<PolicyFacts>[] = [
     { generation: 4 },
     { target: 'Namespace' },
+    { mode: 'Audit' },
     { counts: { ...all, rejected: 1 } },
     { counts: { ...all, slowest: podKey('shop', 'a') } },
     { accepted: { ...facts.accepted, message: 'with a warning' } },
@@ -166,6 +167,12 @@ describe('TARGET', () => {
     );
     expect(describeTargets({ targetRefs: [{ kind: 'Pod', selector: { matchLabels } }] })).toHaveLength(120); // prettier-ignore
     expect(describeTargets(undefined)).toBe('');
+  });
+
+  test('and MODE is what is written, or the usual one', () => {
+    expect([{ mode: 'Audit' }, {}, { mode: 7 }].map(describeMode)).toEqual([
+      ...['Audit', 'Enforce', 'Enforce'],
+    ]);
   });
 });
 

@@ -17,6 +17,7 @@ const conditionSchema = z.object({
 export const statusSchema = z.object({
   observedGeneration: z.int().optional(),
   target: z.string().optional(),
+  mode: z.string().optional(),
   conditions: z.array(conditionSchema).default([]),
   proxies: z
     .object({
@@ -51,8 +52,8 @@ export interface ProxyCounts {
 export interface PolicyFacts {
   readonly generation: number;
   readonly target: string;
+  readonly mode: string;
   readonly accepted: Accepted;
-  readonly isDisabled: boolean;
   /** What goes on instead, where the newest form is not in force: the last good form, or the targets are closed. */
   readonly instead: 'last good form' | 'closed' | undefined;
   readonly counts: ProxyCounts;
@@ -67,7 +68,7 @@ export function toStatus(
   former: PolicyStatus | undefined,
   nowMs: number,
 ): PolicyStatus {
-  const { generation, target, accepted, counts, firstRejection } = facts;
+  const { generation, target, mode, accepted, counts, firstRejection } = facts;
   const { selected, live, rejected, offline, slowest } = counts;
   const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
   const condition = (type: string, isTrue: boolean, reason: string, message: string): Condition => {
@@ -80,6 +81,7 @@ export function toStatus(
   return {
     observedGeneration: generation,
     ...(target !== '' && { target }),
+    mode,
     conditions: [
       condition('Accepted', accepted.isTrue, accepted.reason, accepted.message),
       condition('Programmed', programmed.isTrue, programmed.reason, programmed.message),
@@ -105,7 +107,7 @@ interface Programmed {
 }
 
 function toProgrammed(facts: PolicyFacts): Programmed {
-  const { accepted, counts, firstRejection, instead, isDisabled } = facts;
+  const { accepted, counts, firstRejection, instead, mode } = facts;
   const { selected, live } = counts;
   const pending = (message: string): Programmed => ({ isTrue: false, reason: 'Pending', message });
   if (firstRejection !== undefined) return toRejected(facts, firstRejection);
@@ -114,7 +116,7 @@ function toProgrammed(facts: PolicyFacts): Programmed {
   if (selected > 0) {
     return { isTrue: true, reason: 'Programmed', message: `live on ${countText(counts)}` };
   }
-  if (isDisabled) {
+  if (mode === 'Disabled') {
     return { isTrue: true, reason: 'Programmed', message: 'mode is Disabled: nothing is in force' };
   }
   return accepted.isTrue
@@ -159,7 +161,7 @@ export function saysTheSame(a: PolicyStatus | undefined, b: PolicyStatus): boole
 }
 
 function spell(status: PolicyStatus): string {
-  const { observedGeneration, target, proxies, slowest, firstRejection } = status;
+  const { observedGeneration, target, mode, proxies, slowest, firstRejection } = status;
   const conditions = status.conditions
     .filter(({ type }) => ownConditions.includes(type))
     .map(({ type, status: is, reason, message, observedGeneration: at }) =>
@@ -168,7 +170,7 @@ function spell(status: PolicyStatus): string {
     .sort();
   const { selected, live, rejected, offline, summary } = proxies ?? {};
   return JSON.stringify([
-    ...[observedGeneration, target, conditions, slowest],
+    ...[observedGeneration, target, mode, conditions, slowest],
     ...[selected, live, rejected, offline, summary],
     ...[firstRejection?.proxy, firstRejection?.message],
   ]);
@@ -182,5 +184,6 @@ export function conditionText(status: PolicyStatus | undefined, type: string): s
 
 /** How many of the selected sidecars are not live. */
 export function missingIn({ proxies }: PolicyStatus): number {
-  return proxies === undefined ? 0 : proxies.selected - proxies.live;
+  // Somebody else may have written it.
+  return proxies === undefined ? 0 : Math.max(0, proxies.selected - proxies.live);
 }

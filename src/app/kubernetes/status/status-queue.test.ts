@@ -26,7 +26,7 @@ function object(key: PolicyKey): PolicyObject {
   const [namespace = '', name = ''] = key.split('/');
   return {
     ...{ key, namespace, name, uid: `uid-${name}`, generation: 1 },
-    ...{ specVersion: '1', resourceVersion: '1', target: '', status: undefined },
+    ...{ specVersion: '1', resourceVersion: '1', target: '', mode: '', status: undefined },
     ...{ isGood: true, diagnostics: [], form: undefined },
   };
 }

@@ -1,4 +1,5 @@
 /** Test support: an API server with an installation's objects, and control planes that run with its rights alone. */
+import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -27,6 +28,8 @@ export interface AuditedRequest {
   readonly namespace: string;
   readonly name: string;
   readonly status: number;
+  /** When it was answered, in milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 /** A control plane of the installation. */
@@ -36,6 +39,16 @@ export interface Replica extends RunningController {
   readonly healthUrl: string;
 }
 
+/** A control plane in a process of its own, with the rights of the installation under a name of its own. */
+export interface ReplicaProcess {
+  readonly name: string;
+  readonly address: string;
+  /** Who it is to the API server. */
+  readonly user: string;
+  /** SIGKILL, SIGSTOP, SIGCONT. */
+  signal(signal: NodeJS.Signals): void;
+}
+
 /** The installation. */
 export interface Installed {
   readonly server: TestApiServer;
@@ -43,8 +56,10 @@ export interface Installed {
   readonly client: KubernetesClient;
   /** Starts a control plane; it ends with the installation at the latest. */
   startReplica(name: string, more?: Partial<ControllerOptions>): Promise<Replica>;
-  /** What control planes have asked so far. */
-  audited(): Promise<readonly AuditedRequest[]>;
+  /** The same as another process, of which no more is known than that it serves. */
+  startProcess(name: string): Promise<ReplicaProcess>;
+  /** What control planes have asked so far, or the one that is `user`. */
+  audited(user?: string): Promise<readonly AuditedRequest[]>;
   stop(): Promise<void>;
 }
 
@@ -73,6 +88,7 @@ function withUrl(manifest: Manifest, url: string): Manifest {
 interface AuditEvent {
   readonly verb: string;
   readonly requestURI: string;
+  readonly stageTimestamp: string;
   readonly user: { readonly username: string };
   readonly responseStatus?: { readonly code?: number };
   readonly objectRef?: {
@@ -84,7 +100,7 @@ interface AuditEvent {
   };
 }
 
-function toRequest({ verb, requestURI, objectRef, responseStatus }: AuditEvent): AuditedRequest {
+function toRequest({ verb, requestURI, objectRef, ...event }: AuditEvent): AuditedRequest {
   const { resource, subresource } = objectRef ?? {};
   const path = requestURI.split('?')[0] ?? '';
   return {
@@ -93,11 +109,12 @@ function toRequest({ verb, requestURI, objectRef, responseStatus }: AuditEvent):
     resource: resource === undefined ? path : [resource, subresource].filter(Boolean).join('/'),
     namespace: objectRef?.namespace ?? '',
     name: objectRef?.name ?? '',
-    status: responseStatus?.code ?? 0,
+    status: event.responseStatus?.code ?? 0,
+    atMs: Date.parse(event.stageTimestamp),
   };
 }
 
-async function readAudit(path: string): Promise<readonly AuditedRequest[]> {
+async function readAudit(path: string, of: string): Promise<readonly AuditedRequest[]> {
   const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
   return lines
     .flatMap((line) => {
@@ -108,8 +125,63 @@ async function readAudit(path: string): Promise<readonly AuditedRequest[]> {
         return [];
       }
     })
-    .filter(({ user }) => user.username === account)
+    .filter(({ user }) => user.username === of)
     .map(toRequest);
+}
+
+/** Gives a user what the service account of the control plane has. */
+async function bind(client: KubernetesClient, user: string): Promise<void> {
+  const name = user.replaceAll(':', '-');
+  const group = 'rbac.authorization.k8s.io';
+  const subjects = [{ kind: 'User', name: user, apiGroup: group }];
+  const roleRef = { apiGroup: group, name: 'skerry-controller' };
+  const path = `/apis/${group}/v1`;
+  await client.send({
+    ...{ method: 'POST', path: `${path}/clusterrolebindings` },
+    body: { metadata: { name }, subjects, roleRef: { ...roleRef, kind: 'ClusterRole' } },
+  });
+  await client.send({
+    ...{ method: 'POST', path: `${path}/namespaces/skerry-system/rolebindings` },
+    body: { metadata: { name }, subjects, roleRef: { ...roleRef, kind: 'Role' } },
+  });
+}
+
+/** Runs the program that was built. */
+async function startProcess(
+  name: string,
+  from: {
+    readonly folder: string;
+    readonly server: TestApiServer;
+    readonly client: KubernetesClient;
+    readonly processes: Set<ChildProcess>;
+  },
+): Promise<ReplicaProcess> {
+  const user = `replica:${name}`;
+  await bind(from.client, user);
+  const kubeconfig = await from.server.kubeconfigFor(user);
+  const address = `127.0.0.1:${String(await freePort())}`;
+  const flags = {
+    ...{ kubeconfig, replica: name, listen: address, 'log-level': 'warn' },
+    'admin-socket': join(from.folder, `${name}.sock`),
+    'server-name': 'skerry.skerry-system.svc',
+  };
+  const program = join(import.meta.dirname, '../../../../dist/skerry.js');
+  const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+  const child = spawn(process.execPath, [program, 'controller', '--kubernetes', ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  from.processes.add(child);
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stderr.on('data', (bytes: Buffer) => {
+      said += bytes.toString();
+      if (said.includes('serving ADS on')) resolve();
+    });
+    child.once('exit', () => {
+      reject(new Error(`the control plane ended: ${said}`));
+    });
+  });
+  return { name, address, user, signal: (signal) => void child.kill(signal) };
 }
 
 /** An API server with everything that `skerry install` applies. */
@@ -132,6 +204,7 @@ export async function install(): Promise<Installed> {
   await applyAll(session, objects);
   const kubeconfig = await server.kubeconfigFor(account, groups);
   const running = new Set<RunningController>();
+  const processes = new Set<ChildProcess>();
   let hasWebhook = false;
 
   return {
@@ -174,8 +247,10 @@ export async function install(): Promise<Installed> {
         },
       };
     },
-    audited: () => readAudit(auditLog),
+    startProcess: (name) => startProcess(name, { folder, server, client, processes }),
+    audited: (user = account) => readAudit(auditLog, user),
     async stop(): Promise<void> {
+      for (const child of processes) child.kill('SIGKILL');
       await Promise.all([...running].map((one) => one.stop()));
       client.close();
       await server.stop();

@@ -26,8 +26,8 @@ export interface SidecarClient {
   hold(typeUrl: string): void;
   /** It answers what it has held, and everything that follows. */
   release(): void;
-  /** What it says to a response; undefined: it accepts. */
-  refuse(judge: (response: ReadResponse) => string | undefined): void;
+  /** From now on it refuses responses of this type with what it has never accepted, in these words. */
+  refuseNew(typeUrl: string, message: string): void;
   /** How many responses it has had. */
   received(): number;
   /** Breaks the connection. */
@@ -49,7 +49,8 @@ export function connectSidecar(options: SidecarOptions): SidecarClient {
   const waiting: ReadResponse[] = [];
   const routes = new Set<string>();
   const started = new Set<string>();
-  let judge: (response: ReadResponse) => string | undefined = () => undefined;
+  const known = new Set<string>();
+  let refusal: { readonly typeUrl: string; readonly message: string } | undefined;
   let received = 0;
 
   const ask = (typeUrl: string, names: readonly string[] = []): void => {
@@ -65,15 +66,17 @@ export function connectSidecar(options: SidecarOptions): SidecarClient {
     if (!started.has(vhds)) ask(vhds);
   };
   const answer = (response: ReadResponse): void => {
-    const message = judge(response);
-    if (message === undefined) {
-      follow(response);
-      stream.ack(response);
+    const { typeUrl, nonce, resources } = response;
+    const isNew = resources.some(({ version }) => !known.has(version));
+    if (isNew && refusal?.typeUrl === typeUrl) {
+      const { message } = refusal;
+      const said = { error_detail: { code: 3, message } };
+      stream.send({ type_url: typeUrl, response_nonce: nonce, ...said });
       return;
     }
-    const { typeUrl, nonce } = response;
-    const refusal = { error_detail: { code: 3, message } };
-    stream.send({ type_url: typeUrl, response_nonce: nonce, ...refusal });
+    for (const { version } of resources) known.add(version);
+    follow(response);
+    stream.ack(response);
   };
   const run = async (): Promise<void> => {
     for (;;) {
@@ -94,8 +97,8 @@ export function connectSidecar(options: SidecarOptions): SidecarClient {
       held.clear();
       for (const response of waiting.splice(0)) answer(response);
     },
-    refuse: (how) => {
-      judge = how;
+    refuseNew: (typeUrl, message) => {
+      refusal = { typeUrl, message };
     },
     received: () => received,
     close: () => {

@@ -11,7 +11,7 @@ export interface Workloads {
   pod(name: string, app: string): Promise<void>;
   removePod(name: string): Promise<void>;
   /** Connects the sidecar of a pod. */
-  connect(name: string, replica: Replica): Promise<SidecarClient>;
+  connect(name: string, replica: Pick<Replica, 'address'>): Promise<SidecarClient>;
   /** Creates or replaces a policy; its generation. */
   policy(name: string, spec: unknown): Promise<number>;
   /** What the API server has of a policy. */
@@ -66,8 +66,15 @@ export function conditionOf(status: StatusView, type: string): string {
 
 let addresses = 0;
 
-/** Makes the namespace, and waits for its trust bundle. */
-export async function makeWorkloads(installed: Installed, namespace: string): Promise<Workloads> {
+/**
+ * Makes the namespace, and waits for its trust bundle. `isInjected`: pods get their sidecars from the
+ * webhook; else they are written with what marks one.
+ */
+export async function makeWorkloads(
+  installed: Pick<Installed, 'client'>,
+  namespace: string,
+  { isInjected } = { isInjected: true },
+): Promise<Workloads> {
   const { client } = installed;
   const send = (
     method: 'POST' | 'PATCH' | 'DELETE',
@@ -75,11 +82,13 @@ export async function makeWorkloads(installed: Installed, namespace: string): Pr
     body?: unknown,
   ): Promise<unknown> => client.send({ method, path, ...(body === undefined ? {} : { body }) });
   const space = `/api/v1/namespaces/${namespace}`;
-  const labels = { 'skerry.dev/inject': 'enabled' };
+  const labels = { 'skerry.dev/inject': isInjected ? 'enabled' : 'disabled' };
+  const annotations: Record<string, string> = isInjected ? {} : { 'skerry.dev/sidecar': 'true' };
   await send('POST', '/api/v1/namespaces', { metadata: { name: namespace, labels } });
   await send('POST', `${space}/serviceaccounts`, { metadata: { name: 'app' } });
   const roots = await eventually(async () => {
-    const found = (await objectAt(client, `${space}/configmaps/skerry-root`)) as
+    const from = isInjected ? space : '/api/v1/namespaces/skerry-system';
+    const found = (await objectAt(client, `${from}/configmaps/skerry-root`)) as
       { readonly data?: { readonly 'root.pem'?: string } } | undefined;
     return found?.data?.['root.pem'];
   });
@@ -95,7 +104,7 @@ export async function makeWorkloads(installed: Installed, namespace: string): Pr
     read,
     async pod(name, app): Promise<void> {
       const spec = { serviceAccountName: 'app', containers: [{ name: 'app', image: 'app' }] };
-      const body = { metadata: { name, labels: { app } }, spec };
+      const body = { metadata: { name, labels: { app }, annotations }, spec };
       // Until the certificate by which it knows the webhook is published, the API server refuses.
       const made = await eventually(() =>
         send('POST', `${space}/pods`, body).catch((error: unknown) => {

@@ -5,7 +5,8 @@ import { toStructural, type Field, type Schema } from './structural.js';
 
 const columns = [
   { name: 'Target', type: 'string', jsonPath: '.status.target' },
-  { name: 'Mode', type: 'string', jsonPath: '.spec.mode' },
+  // The spec says nothing where it is the usual one, and there are no defaults to be written into it.
+  { name: 'Mode', type: 'string', jsonPath: '.status.mode' },
   {
     name: 'Accepted',
     type: 'string',

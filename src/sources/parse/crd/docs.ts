@@ -227,6 +227,7 @@ const rest: Readonly<Record<string, Entry>> = {
   status: 'What became of it; written by the control plane',
   observedGeneration: 'The generation this speaks of',
   'status.target': 'The targets in short, for the column TARGET',
+  'status.mode': 'The mode, for the column MODE',
   'status.conditions':
     'Accepted (Accepted, Invalid, TargetNotFound, Conflicted, Overridden) and Programmed (Programmed, Pending, Rejected)',
   'conditions[].type': 'Accepted or Programmed',
@@ -241,7 +242,7 @@ const rest: Readonly<Record<string, Entry>> = {
   'proxies.rejected': 'Which refused it; they keep the last good configuration',
   'proxies.offline': 'Which are not connected',
   'proxies.summary': 'live/selected, for the column LIVE',
-  'status.slowest': 'The sidecar that is behind all others',
+  'status.slowest': 'A sidecar that is waited for',
   'status.firstRejection': 'The first refusal',
   'firstRejection.proxy': 'Who refused',
   'firstRejection.message': 'Envoy’s own words',

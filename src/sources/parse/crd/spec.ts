@@ -67,6 +67,7 @@ const condition = strict({
 export const statusSchema = strict({
   observedGeneration: count.optional(),
   target: shortText.optional(),
+  mode: z.string().max(64).optional(),
   conditions: z.array(condition).max(16).optional(),
   proxies: strict({
     selected: count.optional(),
