@@ -28,6 +28,7 @@ export type {
   SliceEndpoint,
 } from './kubernetes.js';
 export {
+  lingerPath,
   originalProbeHeader,
   probeKinds,
   probePath,

@@ -1,4 +1,4 @@
-/** The kubelet's probes that a sidecar answers: where, and what the pod's own spec says of them. */
+/** What a sidecar answers for the kubelet: where, and what the pod's own spec says of its probes. */
 
 /** The probes that a container may have, as its spec calls them. */
 export const probeKinds = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
@@ -17,6 +17,12 @@ export const originalProbeHeader = 'x-skerry-probe';
 export function probePath(container: string, kind: ProbeKind): string {
   return `/skerry/probe/${container}/${kind}`;
 }
+
+/**
+ * The path, on the sidecar's readiness port, that is answered late: containers have it as their
+ * preStop hook, so that callers are gone before the app is told to end.
+ */
+export const lingerPath = '/skerry/linger';
 
 /** A header that a probe sends. */
 export interface ProbeHeader {

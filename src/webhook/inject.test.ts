@@ -74,8 +74,27 @@ describe('a pod that other webhooks changed after us', () => {
     };
     const damaged = [{ ...app, readinessProbe: { httpGet } }];
     const again = inject(change(inject(pod), { containers: damaged }));
-    expect(mapAt(again, 'spec')['containers']).toEqual(damaged);
+    expect(mapAt(again, 'spec')['containers']).toMatchObject(damaged);
   });
+});
+
+test('the kubelet waits before it tells an app, unless the app has a hook of its own', () => {
+  const start = { postStart: { exec: { command: ['x'] } } };
+  const own = { preStop: { exec: { command: ['drain'] } } };
+  const containers = [
+    { name: 'a' },
+    { name: 'b', lifecycle: start },
+    { name: 'c', lifecycle: own },
+  ];
+  const initContainers = [{ name: 'helper', restartPolicy: 'Always' }];
+  const spec = mapAt(inject(change(pod, { containers, initContainers })), 'spec');
+  const hook = { preStop: { httpGet: { path: '/skerry/linger', port: 15021, scheme: 'HTTP' } } };
+  expect(mapsOf(spec['containers'])).toEqual([
+    { name: 'a', lifecycle: hook },
+    { name: 'b', lifecycle: { ...start, ...hook } },
+    { name: 'c', lifecycle: own },
+  ]);
+  expect(mapsOf(spec['initContainers']).at(-1)).toEqual(initContainers[0]);
 });
 
 test('an original that the user wrote is not believed', () => {
@@ -116,7 +135,7 @@ test.each([15001, 15006, 15021, 15090])(
     const [container] = mapsOf(
       mapAt(inject(change(pod, { containers: [own] })), 'spec')['containers'],
     );
-    expect(container).toEqual(own);
+    expect(container).toMatchObject(own);
   },
 );
 

@@ -2,6 +2,7 @@
 import { fail, ok, type Result } from '../lib/index.js';
 import { spellRedirection } from '../sidecar/index.js';
 import { isMap, isList, mapAt, mapsOf, ownValue, textOf, type Json, type JsonMap } from './json.js';
+import { addLinger, removeLinger } from './linger.js';
 import { readPodOptions, type PodOptions } from './pod-options.js';
 import { restoreProbes, rewriteProbes, type RewrittenContainer } from './probes.js';
 import { annotations, injectedNames, settingsMark, type InjectionSettings } from './settings.js';
@@ -119,7 +120,7 @@ function compose(pod: JsonMap, settings: InjectionSettings, options: PodOptions)
         ...injectedContainers(settings, options),
         ...init.map(({ container }) => container),
       ],
-      containers: main.map(({ container }) => container),
+      containers: main.map(({ container }) => addLinger(container)),
       volumes: [...mapsOf(spec['volumes']), ...injectedVolumes(settings)],
     },
   };
@@ -140,7 +141,7 @@ function withoutOurs(pod: JsonMap, settings: InjectionSettings): JsonMap {
   const strip = (name: string, names: readonly string[]): readonly JsonMap[] =>
     mapsOf(spec[name]).filter((each) => !names.includes(textOf(each, 'name') ?? ''));
   const restore = (name: string): readonly JsonMap[] =>
-    strip(name, containerNames).map((each) => (isOurs ? restoreProbes(each) : each));
+    strip(name, containerNames).map((each) => (isOurs ? restoreProbes(removeLinger(each)) : each));
   return {
     ...pod,
     metadata: { ...metadata, annotations: Object.fromEntries(kept) },

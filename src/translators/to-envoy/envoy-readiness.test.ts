@@ -8,7 +8,7 @@ import { createServer as createHttps } from 'node:https';
 import { createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Probe, ProbeCheck } from '../../model/index.js';
+import { lingerPath, type Probe, type ProbeCheck } from '../../model/index.js';
 import {
   spellFixedClusters,
   spellListening,
@@ -389,6 +389,17 @@ test('the sidecar is ready once both its listeners take connections, and not bef
   expect((await ask(envoy, { path: '/ready' })).status).toBe(503);
   await listen(createTcp(), inbound.port);
   expect(await untilStatus(envoy, 200, { path: '/ready' })).toBeLessThan(2_000);
+});
+
+test('a preStop hook is held until callers are gone, and disturbs nobody', async () => {
+  const app = await listen(createHttp((_, response) => response.end()));
+  const envoy = await startSidecar([probeOf(app.port, {})]);
+  const startedAt = Date.now();
+  const held = ask(envoy, { path: lingerPath });
+  expect((await ask(envoy)).status).toBe(200);
+  expect(Date.now() - startedAt).toBeLessThan(1_500);
+  expect((await held).status).toBe(200);
+  expect(Date.now() - startedAt).toBeGreaterThanOrEqual(2_000);
 });
 
 test('probes of one container are told apart', async () => {

@@ -1,5 +1,6 @@
 /** The listener that answers the kubelet: whether the sidecar is ready, and the app's probes. */
 import type { ReadinessIr } from '../../ir/index.js';
+import { lingerPath } from '../../model/index.js';
 import {
   inboundPort,
   ownPorts,
@@ -8,13 +9,14 @@ import {
   readinessPort,
 } from './contract.js';
 import { spellRouter, wrapHttpConnection } from './http-connection.js';
-import type { Cluster, Listener } from '../../envoy/index.js';
+import type { Cluster, Listener, Route } from '../../envoy/index.js';
 import { spellProbeClusters, spellProbeFilters, spellProbeRoutes } from './probes.js';
 import { spellAddress, spellAnyAddress, spellDuration } from './values.js';
 
 /**
  * `readiness` on 15021: `/ready` is 200 once the other listeners take connections (503 again once
- * Envoy was told to fail), the probes are what the app says, everything else is 404.
+ * Envoy was told to fail), the probes are what the app says, the preStop hook is answered late,
+ * everything else is 404.
  */
 export function spellReadiness(ir?: ReadinessIr): Listener {
   const own = ir === undefined ? undefined : withoutOwnPorts(ir);
@@ -38,6 +40,7 @@ export function spellReadiness(ir?: ReadinessIr): Listener {
                   domains: ['*'],
                   routes: [
                     ...(own === undefined ? [] : spellProbeRoutes(own)),
+                    spellLinger(),
                     { name: 'other', match: { prefix: '' }, direct_response: { status: 404 } },
                   ],
                 },
@@ -55,12 +58,40 @@ export function spellReadiness(ir?: ReadinessIr): Listener {
                 },
               },
               ...(own === undefined ? [] : spellProbeFilters(own)),
+              {
+                name: faultFilter,
+                typed_config: {
+                  '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault',
+                },
+              },
               spellRouter(),
             ],
           }),
         ],
       },
     ],
+  };
+}
+
+const faultFilter = 'envoy.filters.http.fault';
+
+/**
+ * Callers hear of a deletion within some 100 ms (measured), and connections to the app that are kept
+ * alive are closed after a second: one that the app closes while it is used again fails its request.
+ */
+const lingerMs = 2_000;
+
+function spellLinger(): Route {
+  return {
+    name: 'linger',
+    match: { path: lingerPath },
+    direct_response: { status: 200 },
+    typed_per_filter_config: {
+      [faultFilter]: {
+        '@type': 'type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault',
+        delay: { fixed_delay: spellDuration(lingerMs), percentage: { numerator: 100 } },
+      },
+    },
   };
 }
 
