@@ -1,6 +1,7 @@
 /** A Deployment's pods in YAML, started, and ended as the API server, the kubelet and the EndpointSlice controller do it together. */
 import { createHash } from 'node:crypto';
 import type { Mesh } from '../../demo/rig/index.js';
+import { readinessPort } from '../../src/sidecar/index.js';
 import { endpointSlice, manifest, type EndpointEntry } from './manifest.js';
 
 /** What the pods are. */
@@ -16,8 +17,10 @@ export interface DeploymentOptions {
 
 /** When the parties act, in milliseconds after the deletion. */
 export interface Termination {
-  /** SIGTERM to the app. */
-  readonly appMs: number;
+  /** The kubelet begins: the hook, and then SIGTERM to the app. */
+  readonly kubeletMs: number;
+  /** The path of a preStop hook on the sidecar's readiness port. */
+  readonly preStop?: string;
   /** The EndpointSlice says that the pod is terminating. */
   readonly sliceMs: number;
   /** SIGTERM to the sidecar after the app has ended. */
@@ -105,6 +108,11 @@ export function createDeployment(mesh: Mesh, options: DeploymentOptions): Deploy
     return replica;
   };
 
+  /** From the router, as the kubelet calls from its node; what a hook answers is nothing to it. */
+  const callHook = async (ip: string, path: string): Promise<void> => {
+    await mesh.prober.http({ url: `http://${ip}:${readinessPort}${path}`, timeoutMs: 30_000 });
+  };
+
   return {
     async add() {
       started += 1;
@@ -130,7 +138,8 @@ export function createDeployment(mesh: Mesh, options: DeploymentOptions): Deploy
         replica.endpoint = 'terminating';
         return writeSlice();
       });
-      await wait(termination.appMs);
+      await wait(termination.kubeletMs);
+      if (termination.preStop !== undefined) await callHook(replica.ip, termination.preStop);
       const leftMs = (): number => Math.max(0, termination.graceMs - (Date.now() - deletedAtMs));
       const ends = await Promise.all(pod.apps.map((app) => app.stop(leftMs())));
       await Promise.all([deleted, tellEndpoints]);

@@ -1,6 +1,7 @@
 /** Claim: every pod of a server is replaced under load, and no request fails. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { LoadResult, Mesh } from '../../../demo/rig/index.js';
+import { lingerPath } from '../../../src/model/index.js';
 import { claim, milliseconds } from '../../kit/claim.js';
 import { createDeployment, type Deployment, type Ended } from '../../kit/deployment.js';
 import { eventually } from '../../kit/sidecar.js';
@@ -9,9 +10,9 @@ import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 const url = 'http://api.shop/';
 const replicas = 3;
 /** The API server tells the kubelet and the control plane; the EndpointSlice controller is later. */
-const kubernetes = { sliceMs: 800, sidecarMs: 300, graceMs: 30_000 };
-/** What the injection has the kubelet wait before it tells the app. */
-const delayMs = 2_000;
+const kubernetes = { kubeletMs: 20, sliceMs: 800, sidecarMs: 300, graceMs: 30_000 };
+/** The hook that the injection adds. */
+const preStop = lingerPath;
 
 let mesh: Mesh;
 let api: Deployment;
@@ -63,14 +64,14 @@ test('no request fails while every pod is replaced', async () => {
     { method: 'GET', path: '/' },
     { method: 'POST', path: '/' },
     { method: 'POST', path: '/delay/300' },
-    // Under way from before the deletion until after the delay, and longer than listeners drain.
+    // Under way from before the deletion until after the hook, and longer than listeners drain.
     { method: 'GET', path: '/delay/4000' },
   ];
   const ended: Ended[] = [];
   const results = await underLoad(loads, async () => {
     for (let round = 0; round < replicas + 1; round += 1) {
       await api.add();
-      ended.push(await api.remove({ ...kubernetes, appMs: delayMs }));
+      ended.push(await api.remove({ ...kubernetes, preStop }));
     }
   });
   const total = results.reduce((sum, result) => sum + result.total, 0);
@@ -84,13 +85,28 @@ test('no request fails while every pod is replaced', async () => {
   expect(lastMs).toBeLessThan(kubernetes.sliceMs);
 });
 
+test('an app that is told at once, without the hook, fails no request that may be sent again', async () => {
+  const loads = [
+    { method: 'GET', path: '/' },
+    { method: 'GET', path: '/delay/300' },
+  ];
+  const results = await underLoad(loads, async () => {
+    for (let round = 0; round < replicas + 1; round += 1) {
+      await api.add();
+      await api.remove({ ...kubernetes, kubeletMs: 0 });
+    }
+  });
+  expect(results.map(({ errors }) => errors)).toEqual(loads.map(() => ({})));
+  expect(results.map(({ statuses }) => Object.keys(statuses))).toEqual(loads.map(() => ['200']));
+});
+
 test('a caller without a sidecar is asked to go as soon as the pod is deleted', async () => {
   await api.add();
   const { ip } = mesh.pod(api.oldest()).manifest;
   const call = { url: `http://${ip}:8080/`, group: 'kept' };
   expect((await mesh.prober.http(call)).headers['connection']).not.toBe('close');
   const startedAt = performance.now();
-  const removed = api.remove({ ...kubernetes, appMs: delayMs });
+  const removed = api.remove({ ...kubernetes, preStop });
   await eventually('connection: close', async () => {
     const { status, headers } = await mesh.prober.http(call);
     expect(status).toBe(200);
