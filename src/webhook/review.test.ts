@@ -41,8 +41,8 @@ test('a pod is admitted with a patch that adds its sidecar', () => {
   ) as readonly SpelledOperation[];
   expect(patch.map(({ path }) => path)).toEqual([
     '/metadata/annotations',
-    '/spec/containers/0/lifecycle',
     '/spec/initContainers',
+    '/spec/containers/0/lifecycle',
     '/spec/volumes',
   ]);
   expect(applyPatch(pod, patch)).toMatchObject({
