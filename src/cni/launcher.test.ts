@@ -81,10 +81,23 @@ describe.each(shells.map((shell) => [shell.join(' '), shell] as const))('by %s',
     expect(found).toEqual({ status: 0, stdout: '', stderr: '' });
   });
 
-  test('CHECK of a pod of others succeeds', () => {
-    const stdin = JSON.stringify(configuration({}));
+  test.each([
+    ['of others', {}],
+    ['of ours, when we are gone,', ours],
+  ])('CHECK of a pod %s succeeds', (_whose, annotations) => {
+    const stdin = JSON.stringify(configuration(annotations));
     const found = callPlugin(launcher, { shell, env: { CNI_COMMAND: 'CHECK' }, stdin });
     expect(found).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  test.each([
+    ['spread over lines', JSON.stringify(configuration({ note: 'a\nb' }), null, 2)],
+    ['that ends with empty lines', `${JSON.stringify(configuration({}))}\n\n`],
+    ['with a line for each member', JSON.stringify(configuration({})).replaceAll(',', ',\n')],
+  ])('a configuration %s is read', (_how, stdin) => {
+    const found = callPlugin(launcher, { shell, env: { CNI_COMMAND: 'ADD' }, stdin });
+    expect(found).toMatchObject({ status: 0, stderr: '' });
+    expect(JSON.parse(found.stdout)).toEqual(bridgeResult);
   });
 
   test('it tells its versions', () => {

@@ -132,6 +132,16 @@ describe('putting in place', () => {
     expect(await putInPlace(node, runtime)).toMatchObject({ ok: true });
   });
 
+  test('no entry is made where the node has no shell to start the plugin by', async () => {
+    const bare = { ...node, shells: node.results };
+    const done = await putInPlace(bare, runtime);
+    expect(done).toMatchObject({ ok: false, error: expect.stringContaining('no /bin/sh') });
+    expect(isChained()).toBe(false);
+    // A link, as shells are: what it leads to need not be seen from here.
+    symlinkSync('/nonexistent/busybox', join(node.results, 'sh'));
+    expect(await putInPlace(bare, runtime)).toMatchObject({ ok: true });
+  });
+
   test('without a network configuration the plugin is there, and waits', async () => {
     rmSync(join(node.configurations, '10-pods.conflist'));
     expect(await putInPlace(node, runtime)).toMatchObject({ ok: false });

@@ -19,6 +19,8 @@ export interface NodeFolders {
   readonly results: string;
   /** Where it mounts network namespaces: `/var/run/netns`. */
   readonly namespaces: string;
+  /** The node's `/bin`, wherever this process sees it. */
+  readonly shells: string;
 }
 
 /** The folder of runtimes: beside the launcher, where programs may be run and nobody looks for plugins. */
@@ -49,12 +51,27 @@ export async function putInPlace(
   } catch (error) {
     return fail(describeFailure(folders.binaries, error));
   }
+  const missing = await missingShell(folders);
+  if (missing !== undefined) return fail(missing);
   const chained = await chainInto(folders.configurations).catch((error: unknown) =>
     fail(describeFailure(folders.configurations, error)),
   );
   if (!chained.ok) return chained;
   if (chained.value.hasChanged) repairs.push('configuration');
   return ok(repairs);
+}
+
+/** Without a shell the launcher cannot start, and no pod of the node, ours or not, would get a network. */
+async function missingShell({ shells }: NodeFolders): Promise<string | undefined> {
+  try {
+    // What it leads to may be out of this process's sight.
+    await lstat(join(shells, 'sh'));
+    return undefined;
+  } catch (error) {
+    return isAbsent(error)
+      ? 'this node has no /bin/sh, which the plugin needs: its pods cannot be redirected by it'
+      : describeFailure(shells, error);
+  }
 }
 
 async function installLauncher(folders: NodeFolders, runtime: Runtime): Promise<boolean> {

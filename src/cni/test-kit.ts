@@ -49,6 +49,7 @@ export function emptyNode(): NodeFolders {
     configurations: at('net.d'),
     results: at('results'),
     namespaces: at('netns'),
+    shells: '/bin',
   };
 }
 

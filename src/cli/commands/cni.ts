@@ -16,6 +16,7 @@ interface FolderFlags {
   readonly cniConfDir: string;
   readonly cniCacheDir: string;
   readonly netnsDir: string;
+  readonly nodeBinDir: string;
 }
 
 interface InstallFlags extends FolderFlags {
@@ -34,6 +35,7 @@ function foldersOf(flags: FolderFlags): NodeFolders {
     configurations: flags.cniConfDir,
     results: join(flags.cniCacheDir, 'results'),
     namespaces: flags.netnsDir,
+    shells: flags.nodeBinDir,
   };
 }
 
@@ -74,7 +76,10 @@ function metricsOf(installer: Installer): string {
 }
 
 async function install(flags: InstallFlags, io: Io): Promise<void> {
-  const logger = createLogger({ level: 'info' });
+  const write = (line: string): void => {
+    io.stderr.write(line);
+  };
+  const logger = createLogger({ level: 'info', write });
   const folders = foldersOf(flags);
   const installer = createInstaller({ folders, source: flags.runtime, logger });
   const health = createHealthServer({
@@ -84,10 +89,13 @@ async function install(flags: InstallFlags, io: Io): Promise<void> {
   });
   const stopped = untilStopped();
   await health.start();
-  await installer.start();
-  await stopped;
-  await installer.stop();
-  await health.stop();
+  try {
+    await installer.start();
+    await stopped;
+  } finally {
+    await installer.stop();
+    await health.stop();
+  }
   const daemonSet = await askForOwner(flags, io);
   // In doubt it stays: a node that can redirect without need harms nobody, one that cannot does.
   if (daemonSet === 'goes') tell(await takeAway(folders, settle), logger);
@@ -125,7 +133,7 @@ function parseListen(text: string): InstallFlags['healthListen'] {
   throw new CommandError(`expected host:port, found ${text}`, exitCode.usage);
 }
 
-/** The paths are those of the node, and lie there for this process too. */
+/** The paths are those of the node, and lie there for this process too, but for the last. */
 function addFolders(command: Command): Command {
   const folder = (flag: string, what: string, preset: string): Option =>
     new Option(`${flag} <dir>`, what).argParser(parseFolder).default(preset);
@@ -133,7 +141,8 @@ function addFolders(command: Command): Command {
     .addOption(folder('--cni-bin-dir', 'where the node’s CNI plugins lie', '/opt/cni/bin'))
     .addOption(folder('--cni-conf-dir', 'where its CNI configuration lies', '/etc/cni/net.d'))
     .addOption(folder('--cni-cache-dir', 'where libcni keeps its results', '/var/lib/cni'))
-    .addOption(folder('--netns-dir', 'where network namespaces are mounted', '/var/run/netns'));
+    .addOption(folder('--netns-dir', 'where network namespaces are mounted', '/var/run/netns'))
+    .addOption(folder('--node-bin-dir', 'where this process sees /bin of the node', '/bin'));
 }
 
 /** The command. */

@@ -13,7 +13,7 @@ import {
 } from '../install/flags.js';
 import { installObjects } from '../install/objects.js';
 import { systemNamespace } from '../install/options.js';
-import { untilRolledOut } from '../install/rollout.js';
+import { tellOfFormerPlugin, untilRolledOut } from '../install/rollout.js';
 import { checkReinstall, readInstalled, readInstalledOptions } from '../install/upgrade.js';
 
 async function run(flags: InstallFlags, io: Io): Promise<number> {
@@ -29,6 +29,7 @@ async function run(flags: InstallFlags, io: Io): Promise<number> {
     if (problems.length > 0) throw new CommandError(problems.join('\nskerry: '));
     await applyAll(session, installObjects(options));
     await untilRolledOut(session);
+    await tellOfFormerPlugin(session, options);
   });
   io.stdout.write(`Skerry runs in namespace ${systemNamespace}\n`);
   io.stdout.write('enrol a namespace: kubectl label namespace NAME skerry.dev/inject=enabled\n');

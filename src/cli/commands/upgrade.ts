@@ -12,7 +12,7 @@ import {
   type InstallFlags,
 } from '../install/flags.js';
 import { installObjects } from '../install/objects.js';
-import { untilRolledOut } from '../install/rollout.js';
+import { tellOfFormerPlugin, untilRolledOut } from '../install/rollout.js';
 import {
   checkUpgrade,
   installedTag,
@@ -32,6 +32,7 @@ async function run(flags: InstallFlags, io: Io): Promise<number> {
     if (flags.apply) {
       await applyAll(session, next);
       await untilRolledOut(session);
+      await tellOfFormerPlugin(session, options);
     }
     return { from: installedTag(deployment), manifests: next };
   });

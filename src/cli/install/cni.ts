@@ -22,6 +22,8 @@ export const cniSelector: string = Object.entries(cniLabels)
 // Only for kubelet on the same node.
 const healthPort = 15_019;
 
+const shellsFolder = '/node/bin';
+
 const rbac = 'rbac.authorization.k8s.io';
 
 function metadata(labels: Readonly<Record<string, string>> = {}): Metadata {
@@ -64,14 +66,17 @@ const binding: Manifest = {
 interface HostFolder {
   readonly name: string;
   readonly path: string;
-  /** Besides its name and path, which is the node's own. */
-  readonly mount: Readonly<Record<string, unknown>>;
+  /** Absent: the node's own. */
+  readonly mountPath?: string;
+  readonly mount?: Readonly<Record<string, unknown>>;
 }
 
 function hostFolders({ cniBinDir, cniConfDir }: InstallOptions): readonly HostFolder[] {
   return [
-    { name: 'plugins', path: cniBinDir, mount: {} },
-    { name: 'configurations', path: cniConfDir, mount: {} },
+    { name: 'plugins', path: cniBinDir },
+    { name: 'configurations', path: cniConfDir },
+    // Whether there is a shell, by which the plugin starts.
+    { name: 'shells', path: '/bin', mountPath: shellsFolder, mount: { readOnly: true } },
     // What libcni leaves for the removal of each pod: which pods came before the plugin.
     { name: 'attachments', path: '/var/lib/cni', mount: { readOnly: true } },
     // Namespaces that come later must be seen too.
@@ -94,6 +99,7 @@ function container(options: InstallOptions): unknown {
       ...['cni', 'install'],
       `--cni-bin-dir=${options.cniBinDir}`,
       `--cni-conf-dir=${options.cniConfDir}`,
+      `--node-bin-dir=${shellsFolder}`,
       `--daemonset=${cniNamespace}/${cniName}`,
       `--health-listen=127.0.0.1:${String(healthPort)}`,
     ],
@@ -114,8 +120,8 @@ function container(options: InstallOptions): unknown {
       // Where SELinux confines containers, folders of the node are closed to them.
       seLinuxOptions: { type: 'spc_t' },
     },
-    volumeMounts: hostFolders(options).map(({ name, path, mount }) => ({
-      ...{ name, mountPath: path },
+    volumeMounts: hostFolders(options).map(({ name, path, mountPath = path, mount }) => ({
+      ...{ name, mountPath },
       ...mount,
     })),
     terminationMessagePolicy: 'FallbackToLogsOnError',

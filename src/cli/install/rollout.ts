@@ -3,7 +3,7 @@ import { at, conditionOf, listAt, numberAt, textAt, timeAt } from '../cluster/ob
 import { read, until, type Session } from './apply.js';
 import { cniNamespace, cniSelector } from './cni.js';
 import { controllerSelector } from './manifest.js';
-import { systemNamespace } from './options.js';
+import { systemNamespace, type InstallOptions } from './options.js';
 import { daemonSetPath, deploymentPath, webhookPath } from './paths.js';
 
 /** What a rollout still lacks; undefined: it is complete. */
@@ -118,6 +118,14 @@ async function untilPluginReady(session: Session): Promise<void> {
     const trouble = await podsTrouble(session, cniNamespace, cniSelector);
     return `${lacks} (${trouble ?? `kubectl logs -n ${cniNamespace} -l ${cniSelector} tells more`})`;
   });
+}
+
+/** Pods that came with the plugin need it until they are replaced, so nobody but the user takes it away. */
+export async function tellOfFormerPlugin(session: Session, options: InstallOptions): Promise<void> {
+  if (options.redirection === 'cni' || (await read(session, daemonSetPath)) === undefined) return;
+  session.say(
+    `the CNI plugin stays on the nodes for pods that came with it; when they are replaced: kubectl delete namespace ${cniNamespace}`,
+  );
 }
 
 /** Waits until nodes have the CNI plugin, if there is one, all replicas are of this version and ready, and the API server can check the webhook. */
