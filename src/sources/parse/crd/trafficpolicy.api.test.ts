@@ -130,7 +130,7 @@ const largest = {
 beforeAll(async () => {
   server = await startApiServer();
   client = openKubernetesClient({ kubeconfig: server.kubeconfig });
-  const applied = kubectl(['apply', '-f', crds]);
+  const applied = kubectl(['apply', '-k', crds]);
   if (applied.status !== 0) throw new Error(applied.text);
   kubectl(['wait', '--for=condition=Established', 'crd/trafficpolicies.skerry.dev']);
   // Admission policies are compiled a moment later.
@@ -143,7 +143,7 @@ afterAll(async () => {
 });
 
 test('applying the CRD again changes nothing, and it fits in the annotation of kubectl apply', () => {
-  const again = kubectl(['apply', '-f', crds]);
+  const again = kubectl(['apply', '-k', crds]);
   expect(
     again.text
       .trim()
@@ -302,6 +302,7 @@ describe('status', () => {
   const status = {
     observedGeneration: 1,
     target: 'Service/reviews:http',
+    mode: 'Audit',
     conditions: [condition('Accepted', 'Accepted'), condition('Programmed', 'Programmed')],
     proxies: { selected: 41, live: 40, rejected: 0, offline: 1, summary: '40/41' },
     slowest: 'shop/reviews-1',
