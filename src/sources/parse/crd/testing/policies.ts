@@ -178,6 +178,11 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
   ],
   [{ targetRefs: [service], telemetry: {} }, 'spec', 'telemetry has a meaning'],
   [
+    { targetRefs: [service], outbound: { timeouts: { idle: '2h' } } },
+    'spec.outbound.timeouts.idle',
+    'expected at most 1h, when the callee’s sidecar closes it',
+  ],
+  [
     {
       targetRefs: [service],
       inbound: { authorization: { allow: [{ when: [{ values: ['a'] }] }] } },
