@@ -1,5 +1,6 @@
 /** What a sidecar does with calls that reach its pod: mutual TLS and authorization, port by port. */
 import type { Labels, MtlsMode } from '../model/index.js';
+import type { JwtIr } from './jwt.js';
 import type { Origin } from './origin.js';
 
 /** How the identity of a caller is compared. An `identity` term is never met without mTLS. */
@@ -25,13 +26,31 @@ export interface OperationIr {
 }
 
 /** One entry of `when`: what a request carries. */
-export interface ConditionIr {
-  readonly kind: 'header';
-  /** Lower case. */
-  readonly name: string;
-  /** Alternatives; `*` stands at the end only. */
-  readonly values: readonly string[];
-}
+export type ConditionIr =
+  | {
+      readonly kind: 'header';
+      /** Lower case. */
+      readonly name: string;
+      /** Alternatives; `*` stands at the end only. */
+      readonly values: readonly string[];
+    }
+  | {
+      readonly kind: 'claim';
+      /** Also the way into a map, by dots. */
+      readonly claim: string;
+      /** Alternatives. */
+      readonly issuers: readonly string[];
+      readonly values: readonly string[];
+    }
+  /** The token is not what it has to be (deny rules only). */
+  | { readonly kind: 'token'; readonly problem: TokenProblem };
+
+/** Why a request is refused for its token, beyond what its signature says. */
+export type TokenProblem =
+  /** No issuer has vouched for it. */
+  | { readonly kind: 'missing'; readonly issuers: readonly string[] }
+  /** `authorization` speaks of a bearer token otherwise than sidecars and apps agree on. */
+  | { readonly kind: 'ambiguous' };
 
 /** One rule on one port. */
 export interface AuthorizationRuleIr {
@@ -67,6 +86,8 @@ export interface InboundPortIr {
   /** `sniff`: the first bytes decide between HTTP and TCP (plaintext) or the ALPN does (mTLS). */
   readonly protocol: 'http' | 'tcp' | 'sniff';
   readonly mtls: MtlsMode;
+  /** Absent: tokens are not looked at. Absent on TCP ports. */
+  readonly jwt?: JwtIr;
   /** What is enforced when the bytes are HTTP. */
   readonly http: AuthorizationIr;
   /** What is enforced when they are not: rules with HTTP conditions resolved as policy.md says. */

@@ -31,5 +31,7 @@ export type {
   InboundIr,
   InboundPortIr,
   OperationIr,
+  TokenProblem,
 } from './inbound.js';
 export type { ReadinessIr } from './readiness.js';
+export type { JwtIr, JwtIssuerIr } from './jwt.js';

@@ -66,6 +66,20 @@ export const diagnosticCodes = {
     cause: 'a rule has HTTP conditions, but the port does not carry HTTP',
     remedy: 'declare the protocol by appProtocol: http, or remove the conditions for this port',
   },
+  ClaimNotVerifiable: {
+    cause:
+      'a rule asks for a claim, but the port has no JWT issuer, not the one named, or several and the rule names none',
+    remedy:
+      'set inbound.jwt.issuers for the same workloads, or name one of their issuers in the condition',
+  },
+  TokenNotRequired: {
+    cause: 'a deny rule asks for a claim, which callers without a token do not have',
+    remedy: 'set inbound.jwt.required: true, or let an allow rule ask for a claim',
+  },
+  NoUsableKey: {
+    cause: 'tokens are to be verified, and no public key is known for it',
+    remedy: 'set inbound.jwt.issuers, or mend the key set named',
+  },
   MixedPortProtocol: {
     cause: 'the same port number is declared TCP by one Service and left undeclared by another',
     remedy: 'declare the other by appProtocol; undeclared traffic to that number is treated as TCP',

@@ -64,3 +64,4 @@ export type {
   TextMatch,
   TrafficPolicy,
 } from './policy.js';
+export type { JwtIssuer, JwtKeys, JwtSetting } from './jwt.js';

@@ -1,6 +1,7 @@
 /** TrafficPolicy (skerry.dev/v1alpha1) as parsed: durations in milliseconds, defaults left out, enums checked. */
 import type { Labels } from './kubernetes.js';
 import type { PolicyKey } from './ids.js';
+import type { JwtSetting } from './jwt.js';
 import type { OutboundSetting, RetrySetting } from './outbound-setting.js';
 
 /** What a policy is about; all targets of one policy are of one class. */
@@ -124,13 +125,22 @@ export interface OperationRule {
 }
 
 /** One entry of `when`. */
-export interface RuleCondition {
-  readonly kind: 'header';
-  /** Lower case. */
-  readonly name: string;
-  /** Alternatives; `*` may stand at the end only. */
-  readonly values: readonly string[];
-}
+export type RuleCondition =
+  | {
+      readonly kind: 'header';
+      /** Lower case. */
+      readonly name: string;
+      /** Alternatives; `*` may stand at the end only. */
+      readonly values: readonly string[];
+    }
+  | {
+      readonly kind: 'claim';
+      /** Also the way into a map, by dots. */
+      readonly claim: string;
+      /** Absent: the one that is configured. */
+      readonly issuer?: string;
+      readonly values: readonly string[];
+    };
 
 /** One entry of `allow` or `deny`. */
 export interface AuthorizationRule {
@@ -167,6 +177,7 @@ export interface TrafficPolicy {
   readonly routes?: readonly RouteRule[];
   readonly mtls?: MtlsSetting;
   readonly authorization?: Authorization;
+  readonly jwt?: JwtSetting;
   readonly egressMode?: 'AllowAny' | 'KnownOnly';
   /** `outbound` without egress. */
   readonly outbound?: OutboundSetting;
@@ -186,5 +197,6 @@ export interface RefusedPolicy {
   /** Targets as far as they could be read; undefined when none could: then the whole namespace. */
   readonly targets?: readonly PolicyTarget[];
   readonly spokeOfMtls: boolean;
+  /** Of rules, or of tokens. */
   readonly spokeOfAuthorization: boolean;
 }

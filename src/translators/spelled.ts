@@ -25,11 +25,13 @@ import {
   spellEndpoints,
   spellFixedClusters,
   spellInbound,
+  spellNoTokenConfig,
   spellOutboundListener,
   spellOutboundRoutes,
   spellListening,
   spellReadiness,
   spellReadinessClusters,
+  spellTokenConfig,
   spellVirtualHost,
   type SpellSettings,
 } from './to-envoy/spell.js';
@@ -81,7 +83,9 @@ export function encodeInbound(
   // Spelling looks at the shape alone (tested), so workloads that differ in the rest can share.
   const nobody = { pod: '', namespace: '', serviceAccount: '', labels: {}, ips: [] };
   const { listener, routes } = spellInbound({ ...nobody, ...shape }, settings);
+  const tokens = spellTokenConfig(shape.ports);
   return [
+    ...(tokens === undefined ? [] : [encodeOwn(typeUrls.extensionConfig, tokens)]),
     encodeOwn(typeUrls.listener, listener),
     ...routes.map((route) => encodeOwn(typeUrls.route, route)),
   ];
@@ -92,6 +96,8 @@ export function* fixedResources(): Iterable<Row> {
   for (const cluster of [...spellFixedClusters(), spellListening()]) {
     yield keyed(share(encodeOwn(typeUrls.cluster, cluster), eagerInMesh));
   }
+  // Of one name the nearer scope's resource counts: a workload that looks at tokens has its own.
+  yield keyed(share(encodeOwn(typeUrls.extensionConfig, spellNoTokenConfig()), eagerInMesh));
   yield keyed(share(encodeOwn(typeUrls.listener, spellReadiness()), eagerInMesh));
 }
 

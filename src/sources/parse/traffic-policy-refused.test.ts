@@ -412,19 +412,12 @@ describe('what this version cannot carry out', () => {
       outbound({ egress: { allow: [{ host: 'a.example', ports: [443] }] } }),
       'spec.outbound.egress.allow',
     ],
-    [
-      allow({ when: [{ claim: 'groups', values: ['staff'] }] }),
-      'spec.inbound.authorization.allow[0].when[0].claim',
-    ],
-    [
-      inbound({
-        jwt: {
-          issuers: [{ issuer: 'https://sso.local', jwks: { configMap: 'k' } }],
-          required: true,
-        },
-      }),
-      'spec.inbound.jwt',
-    ],
+    ...[{ configMap: 'k' }, { url: 'http://sso.local/keys' }].map(
+      (jwks): readonly [unknown, string] => [
+        inbound({ jwt: { issuers: [{ issuer: 'https://sso.local', jwks }] } }),
+        `spec.inbound.jwt.issuers[0].jwks.${Object.keys(jwks)[0] ?? ''}`,
+      ],
+    ),
     [inbound({ rateLimit: { requests: 100, per: '1s', burst: 20 } }), 'spec.inbound.rateLimit'],
     [inbound({ connections: { max: 10000 } }), 'spec.inbound.connections'],
     [

@@ -44,3 +44,29 @@ describe('conditions on headers', () => {
     );
   });
 });
+
+describe('conditions on claims', () => {
+  test('are read, with their issuer where it is named', () => {
+    const issuer = 'https://sso.local';
+    const { policy } = parse([
+      { claim: 'groups', values: ['staff', 'a, b*'] },
+      { claim: 'realm_access.roles', issuer, values: ['*'] },
+    ]);
+    expect(policy?.authorization?.deny[0]?.when).toEqual([
+      { kind: 'claim', claim: 'groups', values: ['staff', 'a, b*'] },
+      { kind: 'claim', claim: 'realm_access.roles', issuer, values: ['*'] },
+    ]);
+  });
+
+  test.each<readonly [unknown, string]>([
+    [[{ claim: '', values: ['a'] }], `${field}[0].claim`],
+    [[{ claim: 'a b', values: ['a'] }], `${field}[0].claim`],
+    [[{ claim: 'a', values: ['a*b'] }], `${field}[0].values[0]`],
+    [[{ claim: 'a', header: 'b', values: ['a'] }], `${field}[0]`],
+    [[{ header: 'b', issuer: 'c', values: ['a'] }], `${field}[0].issuer`],
+  ])('%j is refused', (when, where) => {
+    expect(parse(when).diagnostics.map(({ code, field: at }) => `${code} ${at ?? ''}`)).toContain(
+      `Invalid ${where}`,
+    );
+  });
+});

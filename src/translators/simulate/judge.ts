@@ -12,6 +12,7 @@ import type { SpiffeId } from '../../model/index.js';
 import { isInCidr } from '../to-ir/address.js';
 import { meetsCondition, type CarriedView } from './conditions.js';
 import { normalizePath } from './request-path.js';
+import { verifyTokens } from './token.js';
 
 /** Who calls, as the sidecar of the called pod sees it. */
 export interface CallerView {
@@ -23,7 +24,7 @@ export interface CallerView {
 }
 
 /** What is called. */
-export interface OperationView extends CarriedView {
+export interface OperationView extends Pick<CarriedView, 'headers'> {
   readonly method: string;
   /** A query, if there is one, is not looked at. */
   readonly path: string;
@@ -56,7 +57,13 @@ export function judge(port: InboundPortIr, caller: CallerView, request?: Operati
     const step = `path ${request.path} is refused with 400 before any rule`;
     return { verdict: 'refused', by: '', origins: [], steps: [...steps, step] };
   }
-  return decide(port.http, tls.caller, { ...request, path }, steps);
+  const { refusal, claims, headers } = verifyTokens(port.jwt, request.headers);
+  if (refusal !== undefined) {
+    const { name = '', origins = [] } = port.jwt ?? {};
+    return { verdict: 'refused', by: name, origins, steps: [...steps, refusal] };
+  }
+  for (const issuer of claims.keys()) steps.push(`the token is taken for one of ${issuer}`);
+  return decide(port.http, tls.caller, { method: request.method, path, claims, headers }, steps);
 }
 
 /** What rules know of a caller. */
@@ -66,7 +73,7 @@ interface Peer {
 }
 
 /** What rules know of a request; undefined on TCP. */
-type Operation = Omit<OperationView, 'isHttp'> | undefined;
+type Operation = (Pick<OperationView, 'method' | 'path'> & CarriedView) | undefined;
 
 interface TlsOutcome {
   readonly refusal?: string;

@@ -8,6 +8,7 @@ import { toPipelineChanges } from './manifests.js';
 
 /** The sections of an output, by the type of what stands there. */
 export const sectionTypes = {
+  extensions: typeUrls.extensionConfig,
   listeners: typeUrls.listener,
   routes: typeUrls.route,
   virtualHosts: typeUrls.virtualHost,

@@ -2,34 +2,22 @@
 import fc from 'fast-check';
 import {
   podKey,
-  policyKey,
   serviceKey,
   sliceKey,
-  type AuthorizationRule,
-  type CallerRule,
   type EndpointSlice,
-  type MtlsMode,
   type Namespace,
   type Node,
   type Pod,
   type Probe,
-  type PolicyTarget,
-  type RouteRule,
   type Service,
 } from '../../model/index.js';
-import type { PipelineChanges, PolicyForm } from '../index.js';
-import { outboundSettings } from './random-settings.js';
+import type { PipelineChanges } from '../index.js';
+import { policy } from './random-policy.js';
+import { age, labels, namespace, one, serviceName } from './random-pools.js';
 
-const namespaces = ['a', 'a', 'a', 'b', 'b', 'skerry-system'] as const;
 const vips = ['10.96.0.1', '10.96.0.2', '10.96.0.3', 'fd00::96:1'] as const;
 const podIps = ['10.1.0.1', '10.1.0.2', '10.1.0.3', '10.1.0.4', 'fd00::1'] as const;
-const serviceNames = ['s', 't'] as const;
 const podNames = ['p', 'q', 'r'] as const;
-const one = fc.constantFrom;
-const namespace = one(...namespaces);
-const serviceName = one(...serviceNames);
-const labels = fc.dictionary(one('app', 'version'), one('x', 'y'), { maxKeys: 2 });
-const age = fc.nat({ max: 3 });
 
 const service: fc.Arbitrary<Service> = fc
   .record({
@@ -125,165 +113,6 @@ const pod: fc.Arbitrary<Pod> = fc
     containerPorts: [],
     unredirectedPorts: [],
   }));
-
-const caller: fc.Arbitrary<CallerRule> = fc
-  .record({
-    all: fc.array(
-      fc.oneof(
-        namespace.map((name) => ({ kind: 'namespace' as const, namespace: name })),
-        namespace.map((name) => ({
-          kind: 'serviceAccount' as const,
-          namespace: name,
-          name: 'sa',
-        })),
-        one('spiffe://cluster.local/ns/a/*', 'spiffe://cluster.local/ns/b/sa/sa').map(
-          (pattern) => ({ kind: 'spiffe' as const, pattern }),
-        ),
-        one('10.1.0.0/30', 'fd00::/64').map((cidr) => ({ kind: 'cidr' as const, cidr })),
-        labels.map((matchLabels) => ({ kind: 'namespaceSelector' as const, matchLabels })),
-      ),
-      { minLength: 1, maxLength: 2 },
-    ),
-    not: fc.constant([] as readonly CallerRule[]),
-  })
-  .chain((rule) =>
-    fc
-      .boolean()
-      .map((negates) => (negates ? { ...rule, not: [{ all: rule.all, not: [] }] } : rule)),
-  );
-
-const serviceTarget: fc.Arbitrary<PolicyTarget> = fc.record(
-  {
-    kind: fc.constant('Service' as const),
-    namespace,
-    name: serviceName,
-    sectionName: one('one', 'two'),
-  },
-  { requiredKeys: ['kind', 'namespace', 'name'] },
-);
-
-const target: fc.Arbitrary<PolicyTarget> = fc.oneof(
-  serviceTarget,
-  serviceTarget,
-  serviceTarget,
-  fc.record({ kind: fc.constant('Pod' as const), selector: labels }),
-  fc.record(
-    { kind: fc.constant('Namespace' as const), selector: labels },
-    { requiredKeys: ['kind'] },
-  ),
-  fc.constant({ kind: 'Mesh' as const }),
-);
-
-const reference = fc.record(
-  { namespace, name: serviceName, port: one(80, 81, 99) },
-  { requiredKeys: ['namespace', 'name'] },
-);
-
-const route: fc.Arbitrary<RouteRule> = fc
-  .record({
-    matches: fc.array(
-      fc.record(
-        {
-          path: fc.record({ type: one('Exact', 'PathPrefix'), value: one('/x', '/y') }),
-          headers: fc.constant([]),
-          queryParams: fc.constant([]),
-          from: fc.array(caller, { minLength: 1, maxLength: 2 }),
-        },
-        { requiredKeys: ['headers', 'queryParams'] },
-      ),
-      { maxLength: 2 },
-    ),
-    backends: fc.array(
-      fc.oneof(
-        fc.record({ kind: fc.constant('service' as const), ref: reference, weight: fc.nat(3) }),
-        fc.record({ kind: fc.constant('subset' as const), labels, weight: fc.nat(3) }),
-      ),
-      { maxLength: 3 },
-    ),
-    mirror: fc.option(fc.record({ ref: reference, percent: fc.constant(5) })),
-  })
-  .map(({ mirror, ...rest }) => ({
-    name: 'rule-0',
-    ...rest,
-    ...(mirror === null ? {} : { mirror }),
-  }));
-
-const rule: fc.Arbitrary<AuthorizationRule> = fc.record({
-  name: one('one', 'two'),
-  from: fc.array(caller, { maxLength: 2 }),
-  to: fc.array(
-    fc.record({
-      ports: fc.subarray([8080, 3306]),
-      methods: fc.subarray(['GET']),
-      paths: fc.subarray(['/api/*']),
-    }),
-    { maxLength: 2 },
-  ),
-  when: fc.array(
-    fc.record({
-      kind: fc.constant('header' as const),
-      name: fc.constant('x-env'),
-      values: fc.constant(['prod']),
-    }),
-    { maxLength: 1 },
-  ),
-});
-
-const mode: fc.Arbitrary<MtlsMode> = one('Strict', 'Permissive', 'Disabled');
-
-const policy: fc.Arbitrary<PolicyForm> = fc
-  .record({
-    namespace,
-    name: one('x', 'y', 'z'),
-    creationTimestampMs: age,
-    hash: fc.nat().map(String),
-    targets: fc.array(target, { minLength: 1, maxLength: 2 }),
-    mode: one('Enforce', 'Enforce', 'Enforce', 'Enforce', 'Audit', 'Disabled'),
-    isRefused: fc.nat({ max: 12 }).map((value) => value === 0),
-    routes: fc.option(
-      fc
-        .array(route, { maxLength: 2 })
-        .map((list) => list.map((each, index) => ({ ...each, name: `rule-${String(index)}` }))),
-    ),
-    mtls: fc.option(
-      fc
-        .record({ mode, port: mode, isFloor: fc.boolean() }, { requiredKeys: ['isFloor'] })
-        .map(({ port, ...rest }) => ({
-          ...rest,
-          ports: new Map(port === undefined ? [] : [[8080, port] as const]),
-        })),
-    ),
-    authorization: fc.option(
-      fc.record(
-        {
-          default: one('Allow', 'Deny', 'Inherit'),
-          deny: fc.uniqueArray(rule, { maxLength: 1, selector: ({ name }) => name }),
-          allow: fc.uniqueArray(rule, { maxLength: 2, selector: ({ name }) => name }),
-        },
-        { requiredKeys: ['default', 'deny'] },
-      ),
-    ),
-    egressMode: fc.option(one('AllowAny' as const, 'KnownOnly' as const)),
-    outbound: fc.option(outboundSettings),
-  })
-  .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...rest }) => {
-    const { outbound: says, ...head } = rest;
-    const key = policyKey(head.namespace, head.name);
-    if (isRefused) {
-      return { kind: 'RefusedPolicy', key, ...head, spokeOfMtls: true, spokeOfAuthorization: true };
-    }
-    return {
-      kind: 'TrafficPolicy',
-      key,
-      ...head,
-      mode: own,
-      ...(routes === null ? {} : { routes }),
-      ...(mtls === null ? {} : { mtls }),
-      ...(authorization === null ? {} : { authorization }),
-      ...(egressMode === null ? {} : { egressMode }),
-      ...(says === null ? {} : { outbound: says }),
-    };
-  });
 
 const clusterName = fc.oneof(
   fc

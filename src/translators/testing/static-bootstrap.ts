@@ -37,8 +37,9 @@ function toBootstrap(resources: readonly ScopedResource[], secrets: string): unk
   const routes = new Map(all('routes').map((each) => [each['name'], each]));
   const hosts = all('virtualHosts');
   const clusters = all('clusters').map((cluster) => inlineEndpoints(cluster, endpoints));
+  const extensions = new Map(all('extensions').map((each) => [each['name'], each]));
   const listeners = all('listeners').map((listener) =>
-    walk(listener, (node) => inlineRoutes(node, routes, hosts)),
+    walk(listener, (node) => inlineFilter(inlineRoutes(node, routes, hosts), extensions)),
   );
   const statics = walk({ clusters, listeners }, (node) => fromFile(node, secrets));
   return {
@@ -75,6 +76,15 @@ function inlineRoutes(
   };
   const rest = Object.entries(node).filter(([key]) => key !== 'rds');
   return { ...Object.fromEntries(rest), route_config: routeConfig };
+}
+
+/** Filters that would come over ADS; they are looked up by their only resource. */
+function inlineFilter(node: Json, extensions: ReadonlyMap<unknown, Json>): Json {
+  const { config_discovery: discovery, ...rest } = node;
+  if (discovery === undefined) return node;
+  const [found] = extensions.values();
+  if (found === undefined) throw new Error(`filter ${String(node['name'])} has no configuration`);
+  return { ...rest, typed_config: found['typed_config'] };
 }
 
 /** Secrets and what is asked on demand come over ADS, which a static bootstrap has not. */

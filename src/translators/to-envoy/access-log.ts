@@ -41,6 +41,11 @@ const requestFields = {
   user_agent: '%REQ(USER-AGENT)%',
 };
 
+/** Metadata of inbound routes that the log speaks of. */
+export const routeMetadata = 'skerry';
+
+const inboundFields = { jwt: `%METADATA(ROUTE:${routeMetadata}:jwt)%` };
+
 const listenerFields = { details: '%RESPONSE_CODE_DETAILS%' };
 
 const tcpFields = { denied_by: `%FILTER_STATE(${deniedByKey}:PLAIN)%` };
@@ -123,11 +128,9 @@ export function spellHttpAccessLog(
   direction: Direction,
   settings: SpellSettings,
 ): readonly AccessLog[] {
-  return spell(
-    { kind: 'http', direction, ...connectionFields, ...requestFields },
-    failedRequest,
-    settings,
-  );
+  const fields = { kind: 'http', direction, ...connectionFields, ...requestFields };
+  const own = direction === 'inbound' ? inboundFields : {};
+  return spell({ ...fields, ...own }, failedRequest, settings);
 }
 
 /** The log of connections that carry other bytes. */

@@ -4,13 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuthorizationIr, InboundPortIr } from '../../ir/index.js';
-import type { Cluster } from '../../envoy/index.js';
 import { spiffeId } from '../../model/index.js';
 import { judge } from '../simulate/judge.js';
-import { inboundClusterName } from './contract.js';
 import { spellFixedClusters, spellInbound } from './spell.js';
 import { makeAuthority, type Certificate } from './testing/certificates.js';
-import { dial, echoHttp, receive, startApp, type App } from './testing/clients.js';
+import { echoHttp, startApp, type App } from './testing/clients.js';
+import { exchange, headersOf, withOneApp } from './testing/one-app.js';
 import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
 import {
   idOf,
@@ -127,19 +126,6 @@ let folder: string;
 let envoy: RealEnvoy;
 let app: App;
 let certificate: Certificate;
-/** One app stands for all ports. */
-function toApp(cluster: Cluster): Cluster {
-  if (cluster.name !== inboundClusterName) return cluster;
-  const address = { socket_address: { address: '127.0.0.1', port_value: app.port } };
-  return {
-    name: inboundClusterName,
-    type: 'STATIC',
-    load_assignment: {
-      cluster_name: inboundClusterName,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
-    },
-  };
-}
 
 const portOf = (index: number): number => 20_000 + index;
 const ports: readonly InboundPortIr[] = cases.map(({ rules }, index) =>
@@ -154,7 +140,7 @@ beforeAll(async () => {
   const { listener, routes } = spellInbound(inboundOf(ports), settings);
   envoy = await startEnvoy(envoyBinary(), folder, {
     listeners: [listener],
-    clusters: spellFixedClusters().map(toApp),
+    clusters: withOneApp(spellFixedClusters(), app.port),
     routes,
     endpoints: [],
     certificate: authority.issue('server', idOf('b')),
@@ -168,30 +154,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function ask(port: number, lines: readonly string[]): Promise<string> {
-  const tls = { certificate, alpn: 'skerry-http' };
-  const socket = await dial({ envoyPort: envoy.port('inbound'), port, tls });
-  const host = lines.some((line) => line.startsWith('host:')) ? [] : ['host: app'];
-  const answer = receive(socket, (text) => text.includes('\r\n\r\n'));
-  const head = ['GET /x HTTP/1.1', ...host, ...lines, 'connection: close'].join('\r\n');
-  socket.write(`${head}\r\n\r\n`, 'latin1');
-  const { text } = await answer;
-  socket.destroy();
-  const status = /^HTTP\/1\.1 (\d+)/.exec(text)?.[1];
-  if (status === '200') return 'admitted';
-  return status === '403' ? 'refused' : text;
-}
+const verdicts: Readonly<Record<number, string>> = { 200: 'admitted', 403: 'refused' };
 
-/** The headers as a sidecar sees them. */
-function headersOf(lines: readonly string[]): Record<string, string> {
-  const headers: Record<string, string> = {};
-  for (const line of lines) {
-    const cut = line.indexOf(':');
-    const name = line.slice(0, cut).toLowerCase();
-    const value = line.slice(cut + 1).trim();
-    headers[name] = name in headers ? `${headers[name] ?? ''},${value}` : value;
-  }
-  return headers;
+async function ask(port: number, lines: readonly string[]): Promise<string> {
+  const envoyPort = envoy.port('inbound');
+  const { status, text } = await exchange({ envoyPort, port, certificate, lines });
+  return verdicts[status] ?? text;
 }
 
 describe.each(cases.map((one, index) => ({ ...one, index })))('$fact', ({ calls, index }) => {

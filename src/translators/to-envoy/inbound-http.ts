@@ -9,6 +9,7 @@ import type {
   RetryPolicy,
   RouteConfiguration,
 } from '../../envoy/index.js';
+import { spellTokenFilters, spellTokenName, spellTokenRoute } from './jwt.js';
 import { auditPrefix, spellRbac, spellRefuseAll } from './rbac.js';
 import { gatherFilter, spellGatheredHeaders, spellGatherFilter } from './request-condition.js';
 import type { SpellSettings } from './settings.js';
@@ -29,6 +30,7 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
       earlyMutations: [],
       filters: [
         spellDrainFilter(),
+        ...spellTokenFilters(),
         spellGatherFilter(),
         {
           name: rbacFilter,
@@ -86,15 +88,18 @@ export function spellInboundRoutes(entry: InboundPortIr, isDraining: boolean): R
               timeout: '0s',
               retry_policy: spellAppRetry(['reset']),
             },
+            ...spellTokenName(entry),
           },
           {
             name,
             match: { prefix: '' },
             route: { cluster: inboundClusterName, timeout: '0s', retry_policy: spellAppRetry([]) },
+            ...spellTokenName(entry),
           },
         ],
         typed_per_filter_config: {
           ...(isDraining ? { [drainFilter]: spellDraining() } : {}),
+          ...spellTokenRoute(entry),
           ...(headers === undefined ? {} : { [gatherFilter]: headers }),
           [rbacFilter]: {
             '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute',

@@ -7,6 +7,7 @@ import type {
   OperationIr,
 } from '../../ir/index.js';
 import type { Principal, RbacPolicy, RbacRules, StringMatcher } from '../../envoy/index.js';
+import { all, any, everybody, nobody } from './principal.js';
 import { spellCondition } from './request-condition.js';
 import { spellCidr } from './values.js';
 
@@ -15,9 +16,6 @@ export const defaultRefusal = 'skerry/default';
 
 /** Starts the statistics and metadata of shadow rules. */
 export const auditPrefix = 'audit_';
-
-const everybody: Principal = { any: true };
-const nobody: Principal = { not_id: everybody };
 
 /** What the rules are enforced on; the network filter knows no HTTP conditions and refuses them. */
 export type RbacWire = 'http' | 'tcp';
@@ -80,7 +78,7 @@ function spellRule(rule: AuthorizationRuleIr, wire: RbacWire, effect: 'allow' | 
   return all([
     from,
     ...(rule.to.length === 0 ? [] : [any(rule.to.map(spellOperation))]),
-    ...rule.when.map((condition) => any(spellCondition(condition, effect))),
+    ...rule.when.map((condition) => spellCondition(condition, effect)),
   ]);
 }
 
@@ -129,16 +127,4 @@ function spellPath(path: string): Principal {
     ? { prefix: path.slice(0, -1) }
     : { exact: path };
   return { url_path: { path: matcher } };
-}
-
-function any(principals: readonly Principal[]): Principal {
-  const [first, ...rest] = principals;
-  if (first === undefined) return nobody;
-  return rest.length === 0 ? first : { or_ids: { ids: principals } };
-}
-
-function all(principals: readonly Principal[]): Principal {
-  const [first, ...rest] = principals;
-  if (first === undefined) return everybody;
-  return rest.length === 0 ? first : { and_ids: { ids: principals } };
 }

@@ -1,6 +1,14 @@
 /** What a request carries, for RBAC: the entries of `when`. */
 import type { AuthorizationIr, ConditionIr } from '../../ir/index.js';
-import type { HttpFilter, Principal, StringMatcher, TypedMessage } from '../../envoy/index.js';
+import { spellClaim, spellTokenProblem } from './claim-condition.js';
+import type {
+  HttpFilter,
+  Principal,
+  StringMatcher,
+  TypedMessage,
+  ValueMatcher,
+} from '../../envoy/index.js';
+import { any } from './principal.js';
 
 /** The filter that gathers headers, and its settings on a route. */
 export const gatherFilter = 'envoy.filters.http.header_to_metadata';
@@ -24,12 +32,12 @@ export function spellGatherFilter(): HttpFilter {
 
 /** Which headers are gathered for these rules; undefined: none. */
 export function spellGatheredHeaders(verdicts: readonly AuthorizationIr[]): Gather | undefined {
-  const conditions = verdicts
-    .flatMap(({ allow }) => allow)
-    .flatMap(({ when }) => when)
-    .filter(({ values }) => values.some((value) => value !== '*'));
-  if (conditions.length === 0) return undefined;
-  const names = [...new Set(conditions.map(({ name }) => name))].sort();
+  const found = verdicts.flatMap(({ allow, deny }) => [
+    ...allow.flatMap(({ when }) => when.flatMap(comparedHeaders)),
+    ...deny.flatMap(({ when }) => (when.some(isAmbiguity) ? ['authorization'] : [])),
+  ]);
+  if (found.length === 0) return undefined;
+  const names = [...new Set(found)].sort();
   return {
     '@type': gatherType,
     request_rules: names.map((header) => ({
@@ -39,26 +47,43 @@ export function spellGatheredHeaders(verdicts: readonly AuthorizationIr[]): Gath
   };
 }
 
-/** The principals of one entry, as alternatives. */
-export function spellCondition(
-  condition: ConditionIr,
-  effect: 'allow' | 'deny',
-): readonly Principal[] {
-  const { name, values } = condition;
-  return values.map((value) => {
-    if (value === '*') return { header: { name, present_match: true } };
-    const isPrefix = value.endsWith('*');
-    const text = isPrefix ? value.slice(0, -1) : value;
-    if (effect === 'deny') return { header: { name, string_match: spellMember(text, isPrefix) } };
-    const string_match = isPrefix
+function comparedHeaders(condition: ConditionIr): readonly string[] {
+  if (condition.kind !== 'header') return [];
+  return condition.values.every((value) => value === '*') ? [] : [condition.name];
+}
+
+function isAmbiguity(condition: ConditionIr): boolean {
+  return condition.kind === 'token' && condition.problem.kind === 'ambiguous';
+}
+
+/** One entry of `when`. */
+export function spellCondition(condition: ConditionIr, effect: 'allow' | 'deny'): Principal {
+  switch (condition.kind) {
+    case 'header':
+      return any(condition.values.map((value) => spellHeader(condition.name, value, effect)));
+    case 'claim':
+      return any(spellClaim(condition));
+    case 'token':
+      return spellTokenProblem(condition.problem, (value) => inGathered('authorization', value));
+  }
+}
+
+function spellHeader(name: string, value: string, effect: 'allow' | 'deny'): Principal {
+  if (value === '*') return { header: { name, present_match: true } };
+  const isPrefix = value.endsWith('*');
+  const text = isPrefix ? value.slice(0, -1) : value;
+  if (effect === 'deny') return { header: { name, string_match: spellMember(text, isPrefix) } };
+  return inGathered(name, {
+    string_match: isPrefix
       ? { safe_regex: { regex: `${quoteRegex(text)}[^,]*` } }
-      : { exact: text };
-    return {
-      sourced_metadata: {
-        metadata_matcher: { filter: gathered, path: [{ key: name }], value: { string_match } },
-      },
-    };
+      : { exact: text },
   });
+}
+
+function inGathered(key: string, value: ValueMatcher): Principal {
+  return {
+    sourced_metadata: { metadata_matcher: { filter: gathered, path: [{ key }], value } },
+  };
 }
 
 /** Finds the text between any two commas. \C is any byte: a dot would not cross what is no UTF-8. */

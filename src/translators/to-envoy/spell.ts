@@ -2,6 +2,7 @@
 export { spellCluster, spellFixedClusters } from './cluster.js';
 export { spellEndpoints } from './endpoints.js';
 export { spellInbound } from './inbound.js';
+export { spellNoTokenConfig, spellTokenConfig } from './jwt.js';
 export { spellOutboundListener } from './outbound-listener.js';
 export { spellOutboundRoutes } from './outbound-routes.js';
 export { spellListening, spellReadiness, spellReadinessClusters } from './readiness.js';

@@ -4,6 +4,7 @@ import type { Origin } from '../../ir/index.js';
 import {
   serviceKey,
   type Authorization,
+  type JwtSetting,
   type Labels,
   type MtlsSetting,
   type Namespace,
@@ -38,6 +39,7 @@ export interface InboundPolicy extends PolicyHead {
   readonly isAudit: boolean;
   readonly mtls?: MtlsSetting;
   readonly authorization?: Authorization;
+  readonly jwt?: JwtSetting;
   /** No good form is known: nobody is admitted. */
   readonly isAuthorizationRefused: boolean;
 }
@@ -152,13 +154,15 @@ export function toInboundPolicy(
       isAuthorizationRefused: form.spokeOfAuthorization,
     };
   }
-  const { mode, mtls, authorization } = form;
-  if (mode === 'Disabled' || (mtls === undefined && authorization === undefined)) return undefined;
+  const { mode, mtls, authorization, jwt } = form;
+  if (mode === 'Disabled') return undefined;
+  if (mtls === undefined && authorization === undefined && jwt === undefined) return undefined;
   return {
     ...head,
     isAudit: mode === 'Audit',
     ...(mtls === undefined ? {} : { mtls }),
     ...(authorization === undefined ? {} : { authorization }),
+    ...(jwt === undefined ? {} : { jwt }),
     isAuthorizationRefused: false,
   };
 }

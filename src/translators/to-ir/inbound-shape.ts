@@ -38,9 +38,10 @@ export function toShapedInbound(ir: InboundIr): ShapedInbound {
 }
 
 function withoutOrigins(port: InboundPortIr): InboundPortIr {
-  const { http, tcp, shadow } = port;
+  const { http, tcp, shadow, jwt } = port;
   return {
     ...port,
+    ...(jwt === undefined ? {} : { jwt: { ...jwt, origins: [] } }),
     http: strip(http),
     tcp: strip(tcp),
     ...(shadow === undefined
@@ -59,9 +60,9 @@ function strip({ deny, allow, otherwise }: AuthorizationIr): AuthorizationIr {
 }
 
 function originsOf(ir: InboundIr): readonly Origin[] {
-  return ir.ports.flatMap(({ http, tcp, shadow, origins }) => {
+  return ir.ports.flatMap(({ http, tcp, shadow, jwt, origins }) => {
     const verdicts = [http, tcp, ...(shadow === undefined ? [] : [shadow.http, shadow.tcp])];
     const rules = verdicts.flatMap(({ deny, allow, otherwise }) => [...deny, ...allow, otherwise]);
-    return [...origins, ...rules.flatMap((rule) => rule.origins)];
+    return [...origins, ...(jwt?.origins ?? []), ...rules.flatMap((rule) => rule.origins)];
   });
 }

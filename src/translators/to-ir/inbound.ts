@@ -8,6 +8,7 @@ import {
   type PortContext,
 } from '../policies/authorization/feature.js';
 import type { CallerContext } from '../policies/authorization/callers.js';
+import { jwtFeature } from '../policies/jwt/feature.js';
 import { mtlsFeature } from '../policies/mtls/feature.js';
 import { attachInbound, nearestFirst, type Attachment, type Reach } from './attach.js';
 import type { ServedPort } from './endpoint-group.js';
@@ -144,25 +145,32 @@ function decidePort(
 ): { readonly ir: InboundPortIr; readonly findings: readonly Finding[] } {
   const reaching = nearestFirst(context.attachments, port.port);
   const mtls = mtlsFeature.decide(reaching, port.port);
+  const inForce = reaching.filter(({ policy }) => !policy.isAudit);
+  const ofPort = {
+    protocol: port.protocol,
+    hasHttpPort: (reach: Reach) => hasHttpPort(reach, context.served, context.ports),
+  };
+  const tokens = jwtFeature.decide(inForce, { ...ofPort, port: port.port });
   const portContext: PortContext = {
     ...(port.port === undefined ? {} : { port: port.port }),
-    protocol: port.protocol,
+    ...ofPort,
     acceptsPlaintext: mtls.mode !== 'Strict',
-    hasHttpPort: (reach) => hasHttpPort(reach, context.served, context.ports),
     callers: context.callers,
+    tokens,
   };
-  const enforced = authorizationFeature.decide(
-    reaching.filter(({ policy }) => !policy.isAudit),
-    portContext,
-  );
-  const hasAudit = reaching.some(({ policy }) => policy.isAudit);
+  const enforced = authorizationFeature.decide(inForce, portContext);
+  const hasAudit = reaching.length > inForce.length;
   const shadow = hasAudit ? authorizationFeature.decide(reaching, portContext) : enforced;
-  const findings = [...mtls.findings, ...enforced.findings, ...shadow.findings];
+  const findings = [
+    ...[...mtls.findings, ...tokens.findings],
+    ...[...enforced.findings, ...shadow.findings],
+  ];
   return {
     ir: {
       ...(port.port === undefined ? {} : { port: port.port }),
       protocol: port.protocol,
       mtls: mtls.mode,
+      ...(tokens.jwt === undefined ? {} : { jwt: tokens.jwt }),
       http: enforced.http,
       tcp: enforced.tcp,
       ...(isSame(enforced, shadow) ? {} : { shadow: { http: shadow.http, tcp: shadow.tcp } }),

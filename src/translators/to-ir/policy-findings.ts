@@ -96,7 +96,9 @@ function reportTarget(
     });
     return;
   }
-  const speaksOfServers = form.mtls !== undefined || form.authorization !== undefined;
+  const speaksOfServers = [form.mtls, form.authorization, form.jwt].some(
+    (section) => section !== undefined,
+  );
   if (speaksOfServers && !isInboundPermitted(target, form.namespace, root)) {
     report({
       code: 'TargetNotAllowed',
@@ -208,6 +210,9 @@ function reportAudit(form: TrafficPolicy, report: Report): void {
   }
   if (form.mtls !== undefined) {
     audited('spec.inbound.mtls', `set mutual TLS to ${form.mtls.mode ?? 'what its ports say'} for`);
+  }
+  if (form.jwt !== undefined) {
+    audited('spec.inbound.jwt', 'verify tokens for');
   }
   if (form.egressMode !== undefined) {
     audited('spec.outbound.egress', `set egress to ${form.egressMode} for`);

@@ -125,9 +125,9 @@ describe('documentation', () => {
   });
 
   test('fields that this version refuses say so', () => {
-    const jwt = fields.find(({ path }) => path === 'spec.inbound.jwt');
-    expect(jwt).toMatchObject({ isNotYet: true });
-    expect(jwt?.schema['description']).toContain('NotImplemented');
+    const limit = fields.find(({ path }) => path === 'spec.inbound.rateLimit');
+    expect(limit).toMatchObject({ isNotYet: true });
+    expect(limit?.schema['description']).toContain('NotImplemented');
     expect(fields.find(({ path }) => path === 'spec.inbound.mtls')).toMatchObject({
       isNotYet: false,
     });

@@ -114,6 +114,24 @@ const whenRules: readonly CelRule[] = [
     rule: 'has(self.claim) != has(self.header)',
     message: 'expected exactly one of claim, header',
   },
+  {
+    rule: '!has(self.issuer) || has(self.claim)',
+    message: 'expected a claim that the issuer issues',
+  },
+];
+
+const issuersRules: readonly CelRule[] = [
+  {
+    rule: 'self.all(a, self.exists_one(b, b.issuer == a.issuer))',
+    message: 'expected an issuer that no other entry has',
+  },
+];
+
+const jwksRules: readonly CelRule[] = [
+  {
+    rule: '[has(self.inline), has(self.configMap), has(self.url)].filter(x, x).size() == 1',
+    message: 'expected exactly one of inline, configMap, url',
+  },
 ];
 
 const backoffRules: readonly CelRule[] = [
@@ -150,6 +168,8 @@ export const celRules: Readonly<Record<string, readonly CelRule[]>> = {
   backoff: backoffRules,
   mtls: mtlsRules,
   'when[]': whenRules,
+  'jwt.issuers': issuersRules,
+  'issuers[].jwks': jwksRules,
   'authorization.allow': [uniqueNames],
   'authorization.deny': [uniqueNames],
 };
@@ -163,6 +183,7 @@ export const bounds: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   'to[]': { minProperties: 1 },
   'Headers.set': { maxProperties: 64 },
   'Headers.add': { maxProperties: 64 },
+  'issuers[].claimToHeaders': { maxProperties: 64 },
   'mtls.ports': { maxProperties: 256 },
 };
 

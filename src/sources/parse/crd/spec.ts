@@ -4,12 +4,12 @@ import { strict } from '../policy/check.js';
 import { maxRules } from '../policy/inbound.js';
 import {
   inboundConnectionsSchema,
-  jwtSchema,
   mtlsSchema,
   rateLimitSchema,
   ruleSchema,
   verdictSchema,
 } from '../policy/inbound-schema.js';
+import { jwtSchema } from '../policy/jwt.js';
 import { outboundSchema } from '../policy/outbound-schema.js';
 import { maxRoutes } from '../policy/routes.js';
 import { routeSchema } from '../policy/routes-schema.js';

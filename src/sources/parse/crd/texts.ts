@@ -2,6 +2,8 @@
 import {
   changeableHeader,
   cidr,
+  claimHeader,
+  claimName,
   comparedHeader,
   duration,
   headerName,
@@ -20,6 +22,7 @@ import {
   ruleName,
   serviceAccountRef,
   spiffePattern,
+  tokenText,
   valuePattern,
 } from '../policy/texts.js';
 
@@ -93,7 +96,10 @@ export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRul
   [plainText, { pattern: `^[^${control}]*$`, maxLength: 4096 }],
   [headerName, { pattern: token, maxLength: 256 }],
   [comparedHeader, { pattern: token, maxLength: 256 }],
-  [valuePattern, { pattern: '^([!-+.-~-]|[!-)+.-~-][ -)+.-~-]*[!-+.-~-])$', maxLength: 1024 }],
+  [claimHeader, { pattern: token, maxLength: 256 }],
+  [claimName, { pattern: `^[^\\s${control}]+$`, maxLength: 256 }],
+  [tokenText, { pattern: `^[^${control}]+$`, maxLength: 1024 }],
+  [valuePattern, { pattern: `^[^*${control}]*[^${control}]$`, maxLength: 1024 }],
   [changeableHeader, { pattern: token, maxLength: 256 }],
   [queryName, { pattern: `^[^\\s&=#${control}]+$`, minLength: 1, maxLength: 256 }],
   [hostname, { pattern: `^${subdomain}$`, maxLength: 253 }],

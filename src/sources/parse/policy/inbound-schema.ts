@@ -3,15 +3,15 @@ import { z } from 'zod';
 import { callersSchema } from './callers.js';
 import { notYet, strict } from './check.js';
 import {
+  claimName,
   comparedHeader,
-  headerName,
+  headerValueProblem,
   method,
-  objectName,
   pathPattern,
-  plainText,
   portNumber,
   positiveDuration,
   ruleName,
+  tokenText,
   valuePattern,
 } from './texts.js';
 
@@ -35,18 +35,24 @@ export const mtlsSchema = strict({
 });
 
 const conditionSchema = strict({
-  claim: plainText.optional(),
-  issuer: plainText.optional(),
+  claim: claimName.optional(),
+  issuer: tokenText.optional(),
   header: comparedHeader.optional(),
   values: z.array(valuePattern).min(1).max(64),
-}).superRefine(({ claim, header }, context) => {
-  if (claim !== undefined) {
-    const message = 'this version of Skerry cannot carry out this field';
-    const params = { isNotImplemented: true };
-    context.addIssue({ code: 'custom', path: ['claim'], message, params });
+}).superRefine(({ claim, issuer, header, values }, context) => {
+  const add = (message: string, ...path: readonly (string | number)[]): void => {
+    context.addIssue({ code: 'custom', path: [...path], message });
+  };
+  if ((claim === undefined) === (header === undefined)) {
+    add('expected exactly one of claim, header');
   }
-  if ((claim === undefined) !== (header === undefined)) return;
-  context.addIssue({ code: 'custom', message: 'expected exactly one of claim, header' });
+  if (claim === undefined && issuer !== undefined)
+    add('expected a claim that the issuer issues', 'issuer');
+  if (header === undefined) return;
+  for (const [index, value] of values.entries()) {
+    const problem = headerValueProblem(value);
+    if (problem !== undefined) add(problem, 'values', index);
+  }
 });
 
 // Empty lists are refused: they could be read as everything or as nothing.
@@ -72,27 +78,7 @@ export const ruleSchema = strict({
 /** `inbound.authorization` without its rules, which are checked one by one. */
 export const verdictSchema = z.enum(['Allow', 'Deny', 'Inherit']);
 
-const jwks = strict({
-  inline: z.string().max(65_536).optional(),
-  configMap: objectName.optional(),
-  url: plainText.optional(),
-});
-
-const issuer = strict({
-  issuer: plainText,
-  audiences: z.array(plainText).max(64).optional(),
-  jwks: jwks.optional(),
-  forward: z.boolean().optional(),
-  fromHeaders: z.array(headerName).max(16).optional(),
-  claimToHeaders: z.record(z.string(), headerName).optional(),
-});
-
 const rate = { requests: z.int().min(1).max(1_000_000_000), per: positiveDuration };
-
-/** `inbound.jwt`. */
-export const jwtSchema = notYet(
-  strict({ issuers: z.array(issuer).max(16).optional(), required: z.boolean().optional() }),
-);
 
 /** `inbound.rateLimit`. */
 export const rateLimitSchema = notYet(

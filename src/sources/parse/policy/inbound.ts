@@ -1,7 +1,8 @@
-/** `inbound`: mTLS and authorization converted, the rest refused. */
+/** `inbound`: mTLS, authorization and tokens converted, the rest refused. */
 import type {
   Authorization,
   AuthorizationRule,
+  JwtSetting,
   MtlsMode,
   MtlsSetting,
   OperationRule,
@@ -12,7 +13,6 @@ import { toCallerRules } from './callers.js';
 import { checkSchema } from './check.js';
 import {
   inboundConnectionsSchema,
-  jwtSchema,
   mtlsSchema,
   rateLimitSchema,
   ruleSchema,
@@ -20,6 +20,7 @@ import {
   type ConditionEntry,
   type RuleEntry,
 } from './inbound-schema.js';
+import { readJwt } from './jwt.js';
 import { checkNames } from './rule-names.js';
 import { openSection } from './section.js';
 
@@ -30,6 +31,7 @@ export const maxRules = 256;
 export interface Inbound {
   readonly mtls?: MtlsSetting;
   readonly authorization?: Authorization;
+  readonly jwt?: JwtSetting;
 }
 
 /** Reads the section; what is wrong is in the findings. */
@@ -41,7 +43,7 @@ export function readInbound(cursor: Cursor): Inbound {
   const authorization = section.has('authorization')
     ? readAuthorization(child(cursor, 'authorization'))
     : undefined;
-  if (section.has('jwt')) checkSchema(child(cursor, 'jwt'), jwtSchema);
+  const jwt = section.has('jwt') ? readJwt(child(cursor, 'jwt')) : undefined;
   if (section.has('rateLimit')) checkSchema(child(cursor, 'rateLimit'), rateLimitSchema);
   if (section.has('connections')) {
     checkSchema(child(cursor, 'connections'), inboundConnectionsSchema);
@@ -49,6 +51,7 @@ export function readInbound(cursor: Cursor): Inbound {
   return {
     ...(mtls === undefined ? {} : { mtls }),
     ...(authorization === undefined ? {} : { authorization }),
+    ...(jwt === undefined ? {} : { jwt }),
   };
 }
 
@@ -115,6 +118,8 @@ function toRule(entry: RuleEntry, defaultName: string): AuthorizationRule {
   };
 }
 
-function toCondition({ header, values }: ConditionEntry): readonly RuleCondition[] {
-  return header === undefined ? [] : [{ kind: 'header', name: header.toLowerCase(), values }];
+function toCondition({ claim, issuer, header, values }: ConditionEntry): readonly RuleCondition[] {
+  if (header !== undefined) return [{ kind: 'header', name: header.toLowerCase(), values }];
+  if (claim === undefined) return [];
+  return [{ kind: 'claim', claim, ...(issuer === undefined ? {} : { issuer }), values }];
 }

@@ -34,7 +34,7 @@ export function toRefusedPolicy(
     hash: header.hash,
     ...(read.hasUnreadable ? {} : { targets }),
     spokeOfMtls: isInForce && spokeOf(spec, 'mtls'),
-    spokeOfAuthorization: isInForce && spokeOf(spec, 'authorization'),
+    spokeOfAuthorization: isInForce && (spokeOf(spec, 'authorization') || spokeOf(spec, 'jwt')),
   };
 }
 
@@ -45,7 +45,7 @@ function isOwn(target: PolicyTarget, ownNamespace: string): boolean {
 const specFields = ['targetRefs', 'mode', 'routes', 'outbound', 'inbound', 'telemetry'];
 const inboundFields = ['mtls', 'authorization', 'jwt', 'rateLimit', 'connections'];
 
-function spokeOf(spec: unknown, section: 'mtls' | 'authorization'): boolean {
+function spokeOf(spec: unknown, section: 'mtls' | 'authorization' | 'jwt'): boolean {
   return fieldsMeant(spec, 'inbound', specFields).some((inbound) => {
     // An inbound that is not a map cannot be read at all.
     if (!isMap(inbound)) return inbound !== null;

@@ -174,14 +174,12 @@ export const comparedHeader = text((value) =>
     : headerNameProblem(value),
 );
 
-/** A value that a rule compares with, which may end in `*`. */
-export const valuePattern = text((value) => {
-  if (value === '' || value.length > 1024) return 'expected 1 to 1024 characters';
-  if (value.slice(0, -1).includes('*')) return 'expected * at the end only';
+/** What is wrong with a header's value to compare with, besides what is so for every value. */
+export function headerValueProblem(value: string): string | undefined {
   if (value.includes(',')) return 'expected no comma: each of several values is compared by itself';
   if (value !== value.trim()) return 'expected no spaces at the ends: a value never has them';
   return /^[\u0020-\u007e]*$/.test(value) ? undefined : 'expected printable ASCII characters';
-});
+}
 
 /** Headers that frame the message: changing them breaks the connection or smuggles requests. */
 const framing = new Set(['content-length', 'transfer-encoding', 'connection', 'upgrade', 'te']);
@@ -194,6 +192,35 @@ export const changeableHeader = text((value) => {
   if (lower === ':path') return 'expected another header: use rewrite.path';
   if (framing.has(lower)) return 'expected a header that does not frame the message';
   return headerNameProblem(value);
+});
+
+/** A header's name that a claim may be copied to. */
+export const claimHeader = text((value) => {
+  const lower = value.toLowerCase();
+  if (lower === 'host' || framing.has(lower)) return 'expected a header of its own for the claim';
+  if (lower === 'x-forwarded-client-cert' || lower.startsWith('x-envoy-')) {
+    return 'expected another header: this one is the sidecar’s own';
+  }
+  return headerNameProblem(value);
+});
+
+/** An issuer or an audience of tokens. */
+export const tokenText = text((value) => {
+  if (value === '' || value.length > 1024) return 'expected 1 to 1024 characters';
+  return hasControls.test(value) ? 'expected no control characters' : undefined;
+});
+
+/** The name of a claim; a dot also leads into a map. */
+export const claimName = text((value) => {
+  if (value === '' || value.length > 256) return 'expected 1 to 256 characters';
+  return /\s/.test(value) || hasControls.test(value) ? 'expected the name of a claim' : undefined;
+});
+
+/** A value that a rule compares with, which may end in `*`. */
+export const valuePattern = text((value) => {
+  if (value === '' || value.length > 1024) return 'expected 1 to 1024 characters';
+  if (value.slice(0, -1).includes('*')) return 'expected * at the end only';
+  return hasControls.test(value) ? 'expected no control characters' : undefined;
 });
 
 /** The name of a query parameter. */

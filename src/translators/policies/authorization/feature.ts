@@ -3,6 +3,8 @@ import type { AuthorizationIr, AuthorizationRuleIr, OperationIr } from '../../..
 import type { AuthorizationRule, OperationRule } from '../../../model/index.js';
 import { policyOrigin, type InboundPolicy, type Reach } from '../../to-ir/attach.js';
 import type { Finding } from '../../to-ir/finding.js';
+import type { JwtDecision } from '../jwt/feature.js';
+import { toConditions } from './conditions.js';
 import { mentionsIdentity, namesIdentity, toCaller, type CallerContext } from './callers.js';
 
 const section = 'spec.inbound.authorization';
@@ -16,6 +18,8 @@ export interface PortContext {
   /** Whether what a policy's target names has any port that may carry HTTP. */
   readonly hasHttpPort: (reach: Reach) => boolean;
   readonly callers: CallerContext;
+  /** What was decided of tokens. */
+  readonly tokens: JwtDecision;
 }
 
 /** What one port enforces, for bytes that are HTTP and for bytes that are not. */
@@ -32,8 +36,8 @@ type RuleLists = Record<'deny' | 'allow', AuthorizationRuleIr[]>;
 /** Decides one port; `speakers` has the nearest first and holds only policies that count. */
 function decide(speakers: readonly Speaker[], context: PortContext): AuthorizationDecision {
   const findings: Finding[] = [];
-  const http: RuleLists = { deny: [], allow: [] };
-  const tcp: RuleLists = { deny: [], allow: [] };
+  const http: RuleLists = { deny: [...context.tokens.http], allow: [] };
+  const tcp: RuleLists = { deny: [...context.tokens.tcp], allow: [] };
   for (const speaker of speakers) {
     for (const entry of rulesOf(speaker, context)) {
       if (entry.http !== undefined) http[entry.list].push(entry.http);
@@ -92,17 +96,22 @@ function compile(ruleContext: RuleContext, context: PortContext): CompiledRule {
   const field = `${section}.${list}[${String(index)}]`;
   const operations = operationsOn(rule.to, context.port);
   if (operations === undefined) return { list, findings: [] };
+  const object = `TrafficPolicy ${speaker.policy.key}`;
+  const conditions = toConditions(rule.when, {
+    ...{ list, object, field, reach: speaker.reach },
+    ...{ port: context.port ?? 0, jwt: context.tokens.jwt, protocol: context.protocol },
+  });
+  if (conditions.when === undefined) return { list, findings: conditions.findings };
   const compiled: AuthorizationRuleIr = {
     name: `${speaker.policy.key}/${rule.name}`,
     from: rule.from.map((entry) => toCaller(entry, context.callers)),
     to: operations.some(isUnconditional) ? [] : operations.map(toOperation),
-    when: rule.when,
+    when: conditions.when,
     alsoWithoutIdentity: list === 'deny' && namesIdentity(rule.from),
     origins: [policyOrigin(speaker.policy, field)],
   };
-  const object = `TrafficPolicy ${speaker.policy.key}`;
   const port = context.port ?? 0;
-  const findings: Finding[] = [];
+  const findings: Finding[] = [...conditions.findings];
   if (context.acceptsPlaintext && mentionsIdentity(rule.from)) {
     findings.push({
       object,

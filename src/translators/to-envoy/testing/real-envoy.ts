@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
 import type { JsonObject, JsonValue } from '../../../envoy/index.js';
+import { spellNoTokenConfig } from '../jwt.js';
 import type { Certificate } from './certificates.js';
 
 /** What an Envoy is started with. */
@@ -12,6 +13,8 @@ export interface EnvoyResources {
   readonly clusters: readonly object[];
   readonly routes: readonly object[];
   readonly endpoints: readonly object[];
+  /** What filters are configured with; absent: tokens are not looked at. */
+  readonly extensions?: readonly object[];
   readonly certificate: Certificate;
   readonly rootPem: string;
 }
@@ -22,6 +25,8 @@ export interface RealEnvoy {
   port(listener: string): number;
   /** Replaces one resource and waits until Envoy has accepted it. */
   pushRoutes(routes: object): Promise<void>;
+  /** Replaces the configuration of a filter and waits until Envoy has accepted it. */
+  pushExtension(extension: object): Promise<void>;
   /** Replaces all listeners and waits until Envoy has accepted them. */
   pushListeners(listeners: readonly object[]): Promise<void>;
   /** The lines of the access log so far that `isWanted` takes, waiting for the first one. */
@@ -44,6 +49,7 @@ const typeUrls = {
   clusters: 'envoy.config.cluster.v3.Cluster',
   routes: 'envoy.config.route.v3.RouteConfiguration',
   endpoints: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
+  extensions: 'envoy.config.core.v3.TypedExtensionConfig',
   secrets: 'envoy.extensions.transport_sockets.tls.v3.Secret',
 } as const;
 
@@ -55,6 +61,9 @@ export function writeResources(folder: string, resources: EnvoyResources): strin
   for (const one of resources.routes) writeAll(folder, 'routes', fileOf('rds', nameOf(one)), [one]);
   for (const one of resources.endpoints) {
     writeAll(folder, 'endpoints', fileOf('eds', nameOf(one)), [one]);
+  }
+  for (const one of [spellNoTokenConfig(), ...(resources.extensions ?? [])]) {
+    writeAll(folder, 'extensions', fileOf('ecds', nameOf(one)), [one]);
   }
   writeSecrets(folder, resources);
   const bootstrap = {
@@ -143,6 +152,13 @@ export async function startEnvoy(
           writeAll(folder, 'routes', fileOf('rds', nameOf(routes)), [routes]);
         },
         `http\\..*\\.rds\\.${nameOf(routes)}\\.config_reload`,
+      ),
+    pushExtension: (extension) =>
+      push(
+        () => {
+          writeAll(folder, 'extensions', fileOf('ecds', nameOf(extension)), [extension]);
+        },
+        `extension_config_discovery\\..*${nameOf(extension)}\\.config_reload`,
       ),
     pushListeners: (listeners) =>
       push(() => {
@@ -294,6 +310,10 @@ function writeSecrets(folder: string, { certificate, rootPem }: EnvoyResources):
   ]);
 }
 
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /**
  * The resource with files in place of ADS, and with listeners on a free port of 127.0.0.1 whose
  * original destination comes by PROXY protocol instead of redirection.
@@ -307,6 +327,11 @@ function localise(value: unknown, folder: string): JsonValue {
   if (rds !== undefined) fields['config_source'] = pathSource(folder, fileOf('rds', rds));
   if (eds !== undefined) fields['eds_config'] = pathSource(folder, fileOf('eds', eds));
   if ('sds_config' in value) fields['sds_config'] = pathSource(folder, fileOf('sds', name ?? ''));
+  const { config_discovery: discovery } = fields;
+  if (isObject(discovery)) {
+    const config_source = pathSource(folder, fileOf('ecds', name ?? ''));
+    fields['config_discovery'] = { ...discovery, config_source };
+  }
   if ('vhds' in value) delete fields['vhds'];
   if (name === 'envoy.filters.listener.original_dst') {
     return {

@@ -191,6 +191,34 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
     'expected exactly one of claim, header',
   ],
   [
+    {
+      targetRefs: [service],
+      inbound: {
+        authorization: { allow: [{ when: [{ header: 'x', issuer: 'y', values: ['a'] }] }] },
+      },
+    },
+    'spec.inbound.authorization.allow[0].when[0]',
+    'expected a claim that the issuer issues',
+  ],
+  [
+    {
+      targetRefs: [service],
+      inbound: { jwt: { issuers: [{ issuer: 'a', jwks: {} }] } },
+    },
+    'spec.inbound.jwt.issuers[0].jwks',
+    'expected exactly one of inline, configMap, url',
+  ],
+  [
+    {
+      targetRefs: [service],
+      inbound: {
+        jwt: { issuers: [1, 2].map(() => ({ issuer: 'a', jwks: { configMap: 'b' } })) },
+      },
+    },
+    'spec.inbound.jwt.issuers',
+    'expected an issuer that no other entry has',
+  ],
+  [
     { targetRefs: [{ kind: 'Service' }] },
     'spec.targetRefs[0]',
     'a target of kind Service has a name',

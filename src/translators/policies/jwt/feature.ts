@@ -1,0 +1,133 @@
+/** `inbound.jwt`: settings merged leaf by leaf, and the refusals that follow from them. */
+import type { AuthorizationRuleIr, JwtIr, JwtIssuerIr, TokenProblem } from '../../../ir/index.js';
+import type { JwtIssuer, JwtSetting } from '../../../model/index.js';
+import { policyOrigin, type InboundPolicy, type Reach } from '../../to-ir/attach.js';
+import type { Finding } from '../../to-ir/finding.js';
+import {
+  findConflicts,
+  settle,
+  type Leaf,
+  type Setting,
+  type Speaker,
+} from '../../to-ir/settings.js';
+
+const section = 'spec.inbound.jwt';
+
+const issuersLeaf: Leaf<JwtSetting, readonly JwtIssuer[]> = {
+  field: `${section}.issuers`,
+  get: ({ issuers }) => issuers,
+};
+const requiredLeaf: Leaf<JwtSetting, boolean> = {
+  field: `${section}.required`,
+  get: ({ required }) => required,
+};
+
+/** The port that is decided. */
+interface PortContext {
+  readonly port: number | undefined;
+  readonly protocol: 'http' | 'tcp' | 'sniff';
+  /** Whether what a policy's target names has any port that may carry HTTP. */
+  readonly hasHttpPort: (reach: Reach) => boolean;
+}
+
+/** What one port makes of tokens. */
+export interface JwtDecision {
+  readonly jwt?: JwtIr;
+  /** To stand before the deny rules for HTTP. */
+  readonly http: readonly AuthorizationRuleIr[];
+  /** The same for what is not HTTP. */
+  readonly tcp: readonly AuthorizationRuleIr[];
+  readonly findings: readonly Finding[];
+}
+
+const silent: JwtDecision = { http: [], tcp: [], findings: [] };
+
+/** Decides one port from the policies that are enforced on it. */
+function decide(
+  reaching: readonly { readonly policy: InboundPolicy; readonly reach: Reach }[],
+  { port, protocol, hasHttpPort }: PortContext,
+): JwtDecision {
+  const speakers = reaching.flatMap(({ policy, reach }): Speaker<JwtSetting>[] =>
+    policy.jwt === undefined ? [] : [{ policy, rank: reach.rank, says: policy.jwt }],
+  );
+  const issuers = settle(speakers, issuersLeaf);
+  const required = settle(speakers, requiredLeaf);
+  const isRequired = required?.value === true;
+  const list = issuers?.value ?? [];
+  if (list.length === 0 && !isRequired) return silent;
+  const findings = [...findConflicts(speakers, [issuersLeaf, requiredLeaf])];
+  const origins = [issuers, required].flatMap((setting) =>
+    setting === undefined ? [] : [setting.origin],
+  );
+  const owner = reaching.find(({ policy }) => isOrigin(policy, issuers ?? required));
+  const name = `${owner?.policy.key ?? ''}/jwt`;
+  const rule = (problem: TokenProblem): AuthorizationRuleIr => ({
+    ...closed(name, origins),
+    when: [{ kind: 'token', problem }],
+  });
+  const demanding = reaching.find(({ policy }) => isOrigin(policy, required));
+  if (protocol === 'tcp') {
+    findings.push(...skipped(speakers, port));
+    const isClosed = isRequired && demanding !== undefined && !hasHttpPort(demanding.reach);
+    return { ...silent, tcp: isClosed ? [closed(name, origins)] : [], findings };
+  }
+  if (list.length === 0 && demanding !== undefined) {
+    findings.push(noIssuer(demanding.policy, port));
+  }
+  const names = list.map(({ issuer }) => issuer);
+  const readsBearer = list.some(({ fromHeaders }) => fromHeaders.includes('authorization'));
+  return {
+    jwt: { name, issuers: list.map(toIssuer), isRequired, origins },
+    http: [
+      ...(isRequired ? [rule({ kind: 'missing', issuers: names })] : []),
+      ...(readsBearer ? [rule({ kind: 'ambiguous' })] : []),
+    ],
+    // Bytes that are not taken for HTTP carry no token that is looked at, and may be HTTP to the app.
+    tcp: [closed(name, origins)],
+    findings,
+  };
+}
+
+function isOrigin(policy: InboundPolicy, setting: Setting<unknown> | undefined): boolean {
+  return policyOrigin(policy).object === setting?.origin.object;
+}
+
+function closed(name: string, origins: AuthorizationRuleIr['origins']): AuthorizationRuleIr {
+  return { name, from: [], to: [], when: [], alsoWithoutIdentity: false, origins };
+}
+
+function toIssuer(entry: JwtIssuer): JwtIssuerIr {
+  const { issuer, audiences, keys, forward, fromHeaders, claimToHeaders } = entry;
+  return { issuer, audiences, jwks: keys.jwks, forward, fromHeaders, claimToHeaders };
+}
+
+function skipped(
+  speakers: readonly Speaker<JwtSetting>[],
+  port: number | undefined,
+): readonly Finding[] {
+  return speakers.map(({ policy }) => ({
+    object: `TrafficPolicy ${policy.key}`,
+    code: 'HttpRuleOnTcpPort',
+    severity: 'warning',
+    field: section,
+    message: 'tokens are looked at in HTTP only, and so not on what carries no HTTP',
+    ports: [port ?? 0],
+  }));
+}
+
+function noIssuer(policy: InboundPolicy, port: number | undefined): Finding {
+  return {
+    object: `TrafficPolicy ${policy.key}`,
+    code: 'NoUsableKey',
+    severity: 'error',
+    field: requiredLeaf.field,
+    message: 'no JWT issuer is set for the port, so every request is refused',
+    ports: [port ?? 0],
+  };
+}
+
+/** The feature. */
+export const jwtFeature: {
+  readonly section: typeof section;
+  readonly decide: typeof decide;
+} = Object.freeze({ section, decide });

@@ -1,0 +1,216 @@
+/** Random TrafficPolicies about the pools of a random mesh. */
+import fc from 'fast-check';
+import {
+  policyKey,
+  type AuthorizationRule,
+  type CallerRule,
+  type JwtSetting,
+  type MtlsMode,
+  type PolicyTarget,
+  type RouteRule,
+} from '../../model/index.js';
+import type { PolicyForm } from '../index.js';
+import { age, labels, namespace, one, serviceName } from './random-pools.js';
+import { outboundSettings } from './random-settings.js';
+
+const issuers = ['https://sso.local', 'https://partner.local'] as const;
+/** The key of RFC 7517, appendix A.1. */
+const jwks = JSON.stringify({
+  keys: [
+    {
+      ...{ kty: 'EC', crv: 'P-256' },
+      x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+      y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+    },
+  ],
+});
+
+const caller: fc.Arbitrary<CallerRule> = fc
+  .record({
+    all: fc.array(
+      fc.oneof(
+        namespace.map((name) => ({ kind: 'namespace' as const, namespace: name })),
+        namespace.map((name) => ({
+          kind: 'serviceAccount' as const,
+          namespace: name,
+          name: 'sa',
+        })),
+        one('spiffe://cluster.local/ns/a/*', 'spiffe://cluster.local/ns/b/sa/sa').map(
+          (pattern) => ({ kind: 'spiffe' as const, pattern }),
+        ),
+        one('10.1.0.0/30', 'fd00::/64').map((cidr) => ({ kind: 'cidr' as const, cidr })),
+        labels.map((matchLabels) => ({ kind: 'namespaceSelector' as const, matchLabels })),
+      ),
+      { minLength: 1, maxLength: 2 },
+    ),
+    not: fc.constant([] as readonly CallerRule[]),
+  })
+  .chain((rule) =>
+    fc
+      .boolean()
+      .map((negates) => (negates ? { ...rule, not: [{ all: rule.all, not: [] }] } : rule)),
+  );
+
+const serviceTarget: fc.Arbitrary<PolicyTarget> = fc.record(
+  {
+    kind: fc.constant('Service' as const),
+    namespace,
+    name: serviceName,
+    sectionName: one('one', 'two'),
+  },
+  { requiredKeys: ['kind', 'namespace', 'name'] },
+);
+
+const target: fc.Arbitrary<PolicyTarget> = fc.oneof(
+  serviceTarget,
+  serviceTarget,
+  serviceTarget,
+  fc.record({ kind: fc.constant('Pod' as const), selector: labels }),
+  fc.record(
+    { kind: fc.constant('Namespace' as const), selector: labels },
+    { requiredKeys: ['kind'] },
+  ),
+  fc.constant({ kind: 'Mesh' as const }),
+);
+
+const reference = fc.record(
+  { namespace, name: serviceName, port: one(80, 81, 99) },
+  { requiredKeys: ['namespace', 'name'] },
+);
+
+const route: fc.Arbitrary<RouteRule> = fc
+  .record({
+    matches: fc.array(
+      fc.record(
+        {
+          path: fc.record({ type: one('Exact', 'PathPrefix'), value: one('/x', '/y') }),
+          headers: fc.constant([]),
+          queryParams: fc.constant([]),
+          from: fc.array(caller, { minLength: 1, maxLength: 2 }),
+        },
+        { requiredKeys: ['headers', 'queryParams'] },
+      ),
+      { maxLength: 2 },
+    ),
+    backends: fc.array(
+      fc.oneof(
+        fc.record({ kind: fc.constant('service' as const), ref: reference, weight: fc.nat(3) }),
+        fc.record({ kind: fc.constant('subset' as const), labels, weight: fc.nat(3) }),
+      ),
+      { maxLength: 3 },
+    ),
+    mirror: fc.option(fc.record({ ref: reference, percent: fc.constant(5) })),
+  })
+  .map(({ mirror, ...rest }) => ({
+    name: 'rule-0',
+    ...rest,
+    ...(mirror === null ? {} : { mirror }),
+  }));
+
+const rule: fc.Arbitrary<AuthorizationRule> = fc.record({
+  name: one('one', 'two'),
+  from: fc.array(caller, { maxLength: 2 }),
+  to: fc.array(
+    fc.record({
+      ports: fc.subarray([8080, 3306]),
+      methods: fc.subarray(['GET']),
+      paths: fc.subarray(['/api/*']),
+    }),
+    { maxLength: 2 },
+  ),
+  when: fc.array(
+    fc.oneof(
+      fc.record({
+        kind: fc.constant('header' as const),
+        name: fc.constant('x-env'),
+        values: fc.constant(['prod']),
+      }),
+      fc.record(
+        {
+          kind: fc.constant('claim' as const),
+          claim: fc.constant('groups'),
+          issuer: one(...issuers),
+          values: fc.constant(['staff']),
+        },
+        { requiredKeys: ['kind', 'claim', 'values'] },
+      ),
+    ),
+    { maxLength: 1 },
+  ),
+});
+
+const jwt: fc.Arbitrary<JwtSetting> = fc.record(
+  {
+    issuers: fc.subarray([...issuers]).map((names) =>
+      names.map((issuer) => ({
+        issuer,
+        audiences: [],
+        keys: { kind: 'inline' as const, jwks },
+        forward: false,
+        fromHeaders: ['authorization'],
+        claimToHeaders: [{ claim: 'sub', header: 'x-user' }],
+      })),
+    ),
+    required: fc.boolean(),
+  },
+  { requiredKeys: [] },
+);
+
+const mode: fc.Arbitrary<MtlsMode> = one('Strict', 'Permissive', 'Disabled');
+
+/** A policy in some form. */
+export const policy: fc.Arbitrary<PolicyForm> = fc
+  .record({
+    namespace,
+    name: one('x', 'y', 'z'),
+    creationTimestampMs: age,
+    hash: fc.nat().map(String),
+    targets: fc.array(target, { minLength: 1, maxLength: 2 }),
+    mode: one('Enforce', 'Enforce', 'Enforce', 'Enforce', 'Audit', 'Disabled'),
+    isRefused: fc.nat({ max: 12 }).map((value) => value === 0),
+    routes: fc.option(
+      fc
+        .array(route, { maxLength: 2 })
+        .map((list) => list.map((each, index) => ({ ...each, name: `rule-${String(index)}` }))),
+    ),
+    mtls: fc.option(
+      fc
+        .record({ mode, port: mode, isFloor: fc.boolean() }, { requiredKeys: ['isFloor'] })
+        .map(({ port, ...rest }) => ({
+          ...rest,
+          ports: new Map(port === undefined ? [] : [[8080, port] as const]),
+        })),
+    ),
+    authorization: fc.option(
+      fc.record(
+        {
+          default: one('Allow', 'Deny', 'Inherit'),
+          deny: fc.uniqueArray(rule, { maxLength: 1, selector: ({ name }) => name }),
+          allow: fc.uniqueArray(rule, { maxLength: 2, selector: ({ name }) => name }),
+        },
+        { requiredKeys: ['default', 'deny'] },
+      ),
+    ),
+    jwt: fc.option(jwt),
+    egressMode: fc.option(one('AllowAny' as const, 'KnownOnly' as const)),
+    outbound: fc.option(outboundSettings),
+  })
+  .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...rest }) => {
+    const { outbound: says, jwt: tokens, ...head } = rest;
+    const key = policyKey(head.namespace, head.name);
+    if (isRefused) {
+      return { kind: 'RefusedPolicy', key, ...head, spokeOfMtls: true, spokeOfAuthorization: true };
+    }
+    return {
+      kind: 'TrafficPolicy',
+      key,
+      ...head,
+      mode: own,
+      ...(routes === null ? {} : { routes }),
+      ...(mtls === null ? {} : { mtls }),
+      ...(authorization === null ? {} : { authorization }),
+      ...(tokens === null ? {} : { jwt: tokens }),
+      ...(egressMode === null ? {} : { egressMode }),
+      ...(says === null ? {} : { outbound: says }),
+    };
+  });
