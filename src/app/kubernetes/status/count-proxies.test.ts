@@ -218,3 +218,17 @@ test('a pod that is terminating counts while it is served, and nobody waits for 
     ...{ selected: 1, live: 1, offline: 0 },
   });
 });
+
+test('a sidecar that is away is offline and nothing else, whatever was last said of it', () => {
+  const refusal = { hash: 'h', first: a, message: 'no', pods: new Set([a]) };
+  const said = [
+    summary([], {
+      behind: new Map([[b, -1]]),
+      refused: new Map([[policy, refusal]]),
+    }),
+  ];
+  const fleet = toFleetView(rosterOf([a, b]), said);
+  expect(countProxies(ask(), fleet, said)).toMatchObject({
+    ...{ selected: 2, live: 0, offline: 2, rejected: 1 },
+  });
+});
