@@ -143,12 +143,19 @@ async function cniLayer(work) {
 async function skerryLayer(work) {
   const layer = createLayer(work, 'skerry');
   const built = join(work, 'built');
-  await bundle({ skerry: join(root, 'src', 'main.ts') }, built);
-  layer.copy(join(built, 'skerry.mjs'), '/opt/skerry/skerry.mjs', 0o644);
+  const programs = {
+    skerry: join(root, 'src', 'main.ts'),
+    'skerry-sidecar': join(root, 'src', 'cli', 'sidecar-main.ts'),
+  };
+  await bundle(programs, built);
+  for (const name of readdirSync(built))
+    layer.copy(join(built, name), `/opt/skerry/${name}`, 0o644);
   const table = 'gen/envoy-descriptor.json';
   layer.copy(join(root, table), `/opt/skerry/${table}`, 0o644);
   // There is no shell: Node itself is the interpreter.
-  const launcher = "#!/usr/local/bin/node\nimport('/opt/skerry/skerry.mjs');\n";
+  const launcher = `#!/usr/local/bin/node
+import(process.argv[2] === 'sidecar' ? '/opt/skerry/skerry-sidecar.mjs' : '/opt/skerry/skerry.mjs');
+`;
   layer.write('/usr/local/bin/skerry', launcher, 0o755);
   return layer.folder;
 }

@@ -86,6 +86,7 @@ describe('deploy/Dockerfile', () => {
 
   test.each([
     ['/usr/local/bin/skerry', '--version', releaseVersion],
+    ['/usr/local/bin/skerry', 'sidecar', 'skerry sidecar'],
     ['/usr/sbin/iptables-nft', '--version', 'nf_tables'],
     ['/usr/sbin/ip6tables-nft-restore', '--version', 'nf_tables'],
     ['/usr/sbin/ip', '-V', 'iproute2'],
