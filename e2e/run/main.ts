@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { installSkerry } from '../kit/cluster/cluster.js';
+import { installSkerry, restartSkerry } from '../kit/cluster/cluster.js';
 import { openRig, type Rig } from '../rig/index.js';
 import { gatherEvidence } from './evidence.js';
 import { removeTraces } from './namespaces.js';
@@ -63,14 +63,17 @@ export async function runSuites(options: RunOptions): Promise<RunOutcome> {
 }
 
 async function bringUp(rig: Rig, { isKept, archives, name, say }: RunOptions): Promise<void> {
-  if (!(isKept && (await rig.isUp()))) {
-    await timed(say, `a cluster of ${rig.kind} is up`, () => rig.up());
-  }
+  const isUsed = isKept && (await rig.isUp());
+  if (!isUsed) await timed(say, `a cluster of ${rig.kind} is up`, () => rig.up());
   await timed(say, 'the images are loaded', async () => {
     for (const archive of archives) await rig.loadImage(archive);
   });
   try {
-    await timed(say, 'Skerry is installed', () => installSkerry(rig));
+    await timed(say, 'Skerry is installed', async () => {
+      await installSkerry(rig);
+      // Pods that run have the images of an earlier run, under the same names.
+      if (isUsed) await restartSkerry(rig);
+    });
   } catch (error) {
     const folder = await evidenceFolder(name, 'install');
     await gatherEvidence(rig, folder);

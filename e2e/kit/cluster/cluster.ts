@@ -105,6 +105,12 @@ export async function installSkerry(rig: Rig): Promise<void> {
   await untilInstalled(rig);
 }
 
+/** Replaces all replicas, one after another. */
+export async function restartSkerry(rig: Rig): Promise<void> {
+  await rig.kubectl(['rollout', 'restart', controllerDeployment, '-n', systemNamespace]);
+  await untilInstalled(rig);
+}
+
 /** Waits until every replica is ready and the API server trusts the webhook. */
 export async function untilInstalled(rig: Rig, timeoutMs = 120_000): Promise<void> {
   const timeout = `--timeout=${Math.ceil(timeoutMs / 1000)}s`;

@@ -7,18 +7,18 @@ export const appsImage = 'registry.local/skerry/apps:0.1.0';
 export interface PodOptions {
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Below /apps; default `http-server.mjs`, which listens on 8080. */
-  readonly program?: string;
+  /** Beside what tells the app its own name. */
   readonly env?: Readonly<Record<string, string>>;
   /** Beside the one container. */
   readonly spec?: object;
 }
 
-/** A pod with one container `app`. `key` is `namespace/name`. */
+/** A pod with one container `app`, an HTTP server on 8080 unless PORT says otherwise. `key` is `namespace/name`. */
 export function appPod(key: string, options: PodOptions = {}): object {
   const [namespace, name = ''] = key.split('/');
-  const { labels = { app: name }, annotations = {}, program = 'http-server.mjs' } = options;
-  const env = Object.entries({ SERVICE: name, ...options.env });
+  const { labels = { app: name }, annotations = {} } = options;
+  const env = { SERVICE: name, PORT: '8080', ...options.env };
+  const port = Number(env.PORT);
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -28,9 +28,10 @@ export function appPod(key: string, options: PodOptions = {}): object {
         {
           name: 'app',
           image: appsImage,
-          args: [`/apps/${program}`],
-          env: env.map(([variable, value]) => ({ name: variable, value })),
-          ports: [{ name: 'http', containerPort: 8080 }],
+          args: ['/apps/http-server.mjs'],
+          env: Object.entries(env).map(([variable, value]) => ({ name: variable, value })),
+          ports: [{ name: 'http', containerPort: port }],
+          readinessProbe: { httpGet: { port, path: '/' }, periodSeconds: 1 },
         },
       ],
       ...options.spec,

@@ -1,0 +1,95 @@
+/** Claim: replacing and killing replicas of the control plane fails no request, and afterwards it serves as before. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Agent } from '../../../demo/rig/index.js';
+import { claim, since } from '../../kit/claim.js';
+import {
+  controllerDeployment,
+  controllerPods,
+  systemNamespace,
+  untilInstalled,
+} from '../../kit/cluster/cluster.js';
+import { eventually, openSuite } from '../../kit/cluster/suite.js';
+
+const suite = openSuite(import.meta.url);
+let caller: Agent;
+
+beforeAll(async () => {
+  await suite.start();
+  caller = await suite.caller('control-plane', 'caller');
+});
+afterAll(() => suite.stop());
+
+/** Runs `disturb` under load; no call may fail meanwhile. */
+async function underLoad(what: string, disturb: () => Promise<void>): Promise<void> {
+  const settings = { url: 'http://web/', concurrency: 4, requestsPerSecond: 100 };
+  const load = await caller.startLoad(settings);
+  await disturb();
+  const { total, statuses, errors } = await load.stop();
+  claim('control-plane', `calls while ${what}, none failed:`, total);
+  expect({ statuses, errors }).toEqual({ statuses: { 200: total }, errors: {} });
+}
+
+/** Applies a policy and waits until the sidecar of the server follows it; then takes it back. */
+async function untilPolicyHolds(what: string): Promise<void> {
+  const startedAt = performance.now();
+  const untilStatus = (status: number): Promise<true> =>
+    eventually(
+      `status ${status}`,
+      async () =>
+        (await caller.http({ url: 'http://web/closed' })).status === status ? true : undefined,
+      60_000,
+    );
+  await suite.apply('_refuse.yaml');
+  await untilStatus(403);
+  claim(
+    'control-plane',
+    `from kubectl apply of a policy until it held, ${what}:`,
+    since(startedAt),
+  );
+  await suite.remove('_refuse.yaml');
+  await untilStatus(200);
+}
+
+describe('kubectl rollout restart', () => {
+  test('fails no request, and pods that start meanwhile join the mesh', async () => {
+    await underLoad('all replicas were replaced', async () => {
+      await suite.kubectl('rollout', 'restart', controllerDeployment, '-n', systemNamespace);
+      await suite.kubectl(...['scale', 'deployment/web', '--replicas=3', '-n', 'control-plane']);
+      await untilInstalled(suite.rig);
+      await suite.ready('control-plane', 'deployment/web');
+    });
+    await untilPolicyHolds('after a restart');
+  });
+});
+
+describe('kill -9 of a replica', () => {
+  test('fails no request, and the other one goes on', async () => {
+    await underLoad('one replica was killed', async () => {
+      const [pod] = await controllerPods(suite.rig);
+      const name = pod?.metadata.name ?? '';
+      const target = { namespace: systemNamespace, pod: name, container: 'controller' };
+      await suite.rig.signalContainer(target, 'SIGKILL');
+      await untilPolicyHolds('right after a kill');
+      await eventually('its restart', async () => {
+        const restarts = (await controllerPods(suite.rig)).flatMap(({ status }) =>
+          (status.containerStatuses ?? []).map(({ restartCount }) => restartCount),
+        );
+        return restarts.some((count) => count > 0) ? true : undefined;
+      });
+    });
+    await untilInstalled(suite.rig);
+  });
+});
+
+describe('kill -9 of all replicas', () => {
+  test('fails no request, and they come back by themselves', async () => {
+    await underLoad('all replicas were killed', async () => {
+      for (const { metadata } of await controllerPods(suite.rig)) {
+        const target = { namespace: systemNamespace, pod: metadata.name, container: 'controller' };
+        await suite.rig.signalContainer(target, 'SIGKILL');
+      }
+      await untilPolicyHolds('after all were killed');
+    });
+    await untilInstalled(suite.rig);
+  });
+});
