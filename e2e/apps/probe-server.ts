@@ -13,7 +13,7 @@ const say = (event: string, fields: object): void => {
   console.log(JSON.stringify({ event, service, version, ...fields }));
 };
 
-/** `/flaky/<name>/<n>`: the first n requests of that path get 503. */
+/** `/flaky/<name>/<n>`: the first n requests of that path get 503. `/only/<version>/503`: those to one version do. */
 const seen = new Map<string, number>();
 
 function statusFor(path: string): number {
@@ -21,7 +21,16 @@ function statusFor(path: string): number {
   seen.set(path, times);
   const flaky = /^\/flaky\/[^/]+\/(\d+)$/.exec(path)?.[1];
   if (flaky !== undefined) return times <= Number(flaky) ? 503 : 200;
+  const only = /^\/only\/([^/]+)\/(\d{3})$/.exec(path);
+  if (only !== null) return only[1] === version ? Number(only[2]) : 200;
   return Number(/^\/status\/(\d{3})$/.exec(path)?.[1] ?? 200);
+}
+
+/** `/delay/200`, and `/late/<version>/200/20`: the first for this version, the second for all others. */
+function delayMsFor(path: string): number {
+  const late = /^\/late\/([^/]+)\/(\d{1,5})\/(\d{1,5})$/.exec(path);
+  if (late !== null) return Number(late[1] === version ? late[2] : late[3]);
+  return Number(/^\/delay\/(\d{1,5})$/.exec(path)?.[1] ?? 0);
 }
 
 /** Connections that have answered before. */
@@ -54,7 +63,6 @@ function answer(port: number, request: IncomingMessage, response: ServerResponse
       return;
     }
     used.add(request.socket);
-    const delayMs = Number(/^\/delay\/(\d{1,5})$/.exec(path)?.[1] ?? 0);
     setTimeout(() => {
       response.writeHead(status, {
         'content-type': 'application/json',
@@ -75,7 +83,7 @@ function answer(port: number, request: IncomingMessage, response: ServerResponse
           bodySha256: hash.digest('hex'),
         }),
       );
-    }, delayMs);
+    }, delayMsFor(path));
   });
 }
 

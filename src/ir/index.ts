@@ -9,12 +9,15 @@ export {
   type Wire,
 } from './name.js';
 export type {
+  BalancingIr,
   ClusterIr,
   ClusterKindIr,
+  ConnectionsIr,
   EndpointIr,
   EndpointsIr,
   OutboundListenerIr,
   OutboundRoutesIr,
+  OutlierDetectionIr,
   RetryBudgetIr,
   RetryIr,
   RouteActionIr,

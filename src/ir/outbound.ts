@@ -1,5 +1,7 @@
 /** What a sidecar does with calls that its app makes: virtual hosts, clusters, endpoints, the outbound listener. */
 import type {
+  Algorithm,
+  HashSetting,
   HeaderChanges,
   PathChange,
   RetryCondition,
@@ -24,6 +26,39 @@ export interface RetryBudgetIr {
   readonly percent: number;
   /** So many are always allowed. */
   readonly minConcurrent: number;
+}
+
+/** What a sidecar bears of one callee; absent: never met by accident. */
+export interface ConnectionsIr {
+  readonly max?: number;
+  readonly maxPending?: number;
+  readonly maxRequests?: number;
+  readonly maxRequestsPerConnection?: number;
+  /** Absent: none is sent. */
+  readonly tcpKeepaliveSeconds?: number;
+}
+
+/** When an endpoint is left out for a while; at least one reason is there. */
+export interface OutlierDetectionIr {
+  readonly consecutive5xx?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly successRate?: {
+    readonly minimumHosts: number;
+    readonly requestVolume: number;
+    readonly stdevFactor: number;
+  };
+  readonly intervalMs: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectedPercent: number;
+}
+
+/** How an endpoint is chosen. */
+export interface BalancingIr {
+  readonly algorithm: Algorithm;
+  /** With RingHash and Maglev only; absent: at random. */
+  readonly hashOn?: HashSetting;
+  /** With LeastRequest and RoundRobin only. */
+  readonly slowStartMs?: number;
 }
 
 /** Which requests a route takes; all fields hold together. */
@@ -110,6 +145,10 @@ export interface ClusterIr {
   /** When an idle HTTP connection is closed; absent: after the default. */
   readonly idleTimeoutMs?: number;
   readonly retryBudget: RetryBudgetIr;
+  readonly connections: ConnectionsIr;
+  /** Absent: no endpoint is left out. */
+  readonly outlierDetection?: OutlierDetectionIr;
+  readonly balancing: BalancingIr;
   /** What policies have decided of it; their origins are the cluster's too. */
   readonly settings: readonly SettingIr[];
   readonly origins: readonly Origin[];

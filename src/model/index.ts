@@ -38,10 +38,16 @@ export {
   type ProbeKind,
 } from './probe.js';
 export type {
+  Algorithm,
+  ConnectionsSetting,
+  HashSetting,
+  LoadBalancingSetting,
   OutboundRetrySetting,
   OutboundSetting,
+  OutlierDetectionSetting,
   RetryCondition,
   RetrySetting,
+  SuccessRateSetting,
   TimeoutsSetting,
 } from './outbound-setting.js';
 export type {
@@ -60,8 +66,8 @@ export type {
   RouteMatch,
   RouteRule,
   RuleCondition,
-  ServiceRef,
   TextMatch,
   TrafficPolicy,
 } from './policy.js';
 export type { JwtIssuer, JwtKeys, JwtSetting } from './jwt.js';
+export type { ServiceRef } from './service-ref.js';

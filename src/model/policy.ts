@@ -3,6 +3,7 @@ import type { Labels } from './kubernetes.js';
 import type { PolicyKey } from './ids.js';
 import type { JwtSetting } from './jwt.js';
 import type { OutboundSetting, RetrySetting } from './outbound-setting.js';
+import type { ServiceRef } from './service-ref.js';
 
 /** What a policy is about; all targets of one policy are of one class. */
 export type PolicyTarget =
@@ -52,14 +53,6 @@ export interface RouteMatch {
   readonly queryParams: readonly (TextMatch & { readonly name: string })[];
   /** Callers it is for; absent: all. */
   readonly from?: readonly CallerRule[];
-}
-
-/** A Service and port that traffic goes to. */
-export interface ServiceRef {
-  readonly namespace: string;
-  readonly name: string;
-  /** Absent: the port that was called (or the Service's only port). */
-  readonly port?: number;
 }
 
 /** Where a route sends requests, by weight. */

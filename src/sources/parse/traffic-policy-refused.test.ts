@@ -307,6 +307,26 @@ describe('fields', () => {
       outbound({ retries: { budget: { percent: 101 } } }),
       ['Invalid spec.outbound.retries.budget.percent'],
     ],
+    [outbound({ connections: { max: 0 } }), ['Invalid spec.outbound.connections.max']],
+    [
+      outbound({ connections: { tcpKeepalive: '1500ms' } }),
+      ['Invalid spec.outbound.connections.tcpKeepalive'],
+    ],
+    [
+      outbound({ outlierDetection: { successRate: { min: 3 }, maxEjectedPercent: 0.5 } }),
+      [
+        'Invalid spec.outbound.outlierDetection.successRate.min',
+        'Invalid spec.outbound.outlierDetection.maxEjectedPercent',
+      ],
+    ],
+    [
+      outbound({ loadBalancing: { hashOn: { header: 'a', sourceIP: true } } }),
+      ['Invalid spec.outbound.loadBalancing.hashOn'],
+    ],
+    [
+      outbound({ loadBalancing: { hashOn: { sourceIP: false } } }),
+      ['Invalid spec.outbound.loadBalancing.hashOn.sourceIP'],
+    ],
     [outbound({ timeouts: { idle: '0s' } }), ['Invalid spec.outbound.timeouts.idle']],
     [outbound({ timeouts: { idle: '61m' } }), ['Invalid spec.outbound.timeouts.idle']],
   ])('%j', (spec, expected) => {
@@ -388,21 +408,12 @@ describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
     [route({ fault: { delay: { percent: 1, duration: '200ms' } } }), 'spec.routes[0].fault'],
     [
-      outbound({
-        loadBalancing: {
-          algorithm: 'RingHash',
-          hashOn: { cookie: { name: 'a', ttl: '1h' } },
-          slowStart: '30s',
-          locality: 'PreferZone',
-          failover: [{ service: 'reviews-dr' }],
-        },
-      }),
-      'spec.outbound.loadBalancing',
+      outbound({ loadBalancing: { locality: 'PreferZone' } }),
+      'spec.outbound.loadBalancing.locality',
     ],
-    [outbound({ connections: { max: 1024, tcpKeepalive: '60s' } }), 'spec.outbound.connections'],
     [
-      outbound({ outlierDetection: { consecutive5xx: 5, successRate: {} } }),
-      'spec.outbound.outlierDetection',
+      outbound({ loadBalancing: { failover: [{ service: 'dr' }] } }),
+      'spec.outbound.loadBalancing.failover',
     ],
     [
       outbound({ tls: { mode: 'Simple', sni: 'a', caBundle: { configMap: 'b' } } }),

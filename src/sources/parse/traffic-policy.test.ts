@@ -89,6 +89,18 @@ test('outbound is read with its durations in milliseconds, and nothing that is n
     budget: { percent: 12.5, minConcurrent: 0 },
     statusCodes: [503],
   });
+  const connections = { max: 7, maxRequestsPerConnection: 0, tcpKeepalive: '1m' };
+  const outlierDetection = { consecutive5xx: 5, successRate: {}, baseEjection: '30s' };
+  const loadBalancing = { algorithm: 'Maglev', hashOn: { cookie: { name: 'stick' } } };
+  const all = { connections, outlierDetection, loadBalancing };
+  expect(read({ targetRefs, outbound: all }).outbound).toEqual({
+    connections: { max: 7, maxRequestsPerConnection: 0, tcpKeepaliveMs: 60_000 },
+    outlierDetection: { consecutive5xx: 5, successRate: {}, baseEjectionMs: 30_000 },
+    loadBalancing: {
+      algorithm: 'Maglev',
+      hashOn: { kind: 'cookie', name: 'stick', ttlMs: 0 },
+    },
+  });
   expect(read({ targetRefs, outbound: { timeouts: {} } }).outbound).toEqual({ timeouts: {} });
   expect(read({ targetRefs, outbound: { egress: {} } }).outbound).toBeUndefined();
 });

@@ -87,7 +87,7 @@ function readSections(spec: Cursor, ownNamespace: string): Sections {
     ? checkSchema(child(spec, 'outbound'), outboundSchema)
     : undefined;
   if (section.has('telemetry')) checkSchema(child(spec, 'telemetry'), telemetrySchema);
-  const outbound = entry === undefined ? undefined : toOutboundSetting(entry);
+  const outbound = entry === undefined ? undefined : toOutboundSetting(entry, ownNamespace);
   const egressMode = entry?.egress?.mode;
   return {
     mode: mode ?? 'Enforce',

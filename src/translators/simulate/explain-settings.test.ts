@@ -40,7 +40,7 @@ function settingsFor(from: string, to = 'cart.shop:80'): readonly string[] {
 }
 
 const idle =
-  'cluster: idle 30s from TrafficPolicy skerry-system/everywhere spec.outbound.timeouts.idle';
+  'cluster: idle timeout 30s from TrafficPolicy skerry-system/everywhere spec.outbound.timeouts.idle';
 
 describe('explain names each setting with its YAML', () => {
   test('to a caller of whom nothing is said', () => {

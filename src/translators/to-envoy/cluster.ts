@@ -1,35 +1,11 @@
 /** Upstream clusters. */
 import type { ClusterIr } from '../../ir/index.js';
+import { spellBalancing } from './balancing.js';
+import { spellCircuitBreakers, spellKeepalive, spellOutlierDetection } from './cluster-limits.js';
 import { inboundClusterName, passthroughClusterName, refuseClusterName } from './contract.js';
 import type { CircuitBreakers, Cluster, ClusterTransportSocketMatch } from '../../envoy/index.js';
 import { spellUpstreamTls } from './tls.js';
 import { spellAddress, spellBoundedAdsSource, spellDuration } from './values.js';
-
-/** The greatest value of a limit: never met by accident. */
-const unlimited = 4_294_967_295;
-
-/** Envoy's own limits are low, and its default for retries is three. */
-function spellCircuitBreakers(budget?: ClusterIr['retryBudget']): CircuitBreakers {
-  const limits = {
-    max_connections: unlimited,
-    max_pending_requests: unlimited,
-    max_requests: unlimited,
-    ...(budget === undefined
-      ? { max_retries: unlimited }
-      : {
-          retry_budget: {
-            budget_percent: { value: budget.percent },
-            min_retry_concurrency: budget.minConcurrent,
-          },
-        }),
-  };
-  return {
-    thresholds: [
-      { priority: 'DEFAULT', ...limits },
-      { priority: 'HIGH', ...limits },
-    ],
-  };
-}
 
 /** Connect timeout of the clusters that are the same for everybody. */
 const fixedConnectTimeoutMs = 5_000;
@@ -43,8 +19,11 @@ export const meshEndpointMetadata = {
 export function spellCluster(ir: ClusterIr): Cluster {
   const { name, connectTimeoutMs } = ir;
   const base = {
-    ...spellBase(name, connectTimeoutMs, spellCircuitBreakers(ir.retryBudget)),
-    ...(ir.wire === 'http' ? spellHttpOptions(idleOf(ir)) : {}),
+    ...spellBase(name, connectTimeoutMs, spellCircuitBreakers(ir)),
+    ...spellKeepalive(ir),
+    ...(ir.wire === 'http'
+      ? spellHttpOptions(idleOf(ir), ir.connections.maxRequestsPerConnection)
+      : {}),
   };
   switch (ir.kind.kind) {
     case 'endpoints':
@@ -53,7 +32,8 @@ export function spellCluster(ir: ClusterIr): Cluster {
         type: 'EDS',
         // Clusters that share an EDS name stall one another for 15 s (measured on Envoy 1.40).
         eds_cluster_config: { service_name: ir.name, eds_config: spellBoundedAdsSource() },
-        lb_policy: 'LEAST_REQUEST',
+        ...spellBalancing(ir.balancing),
+        ...spellOutlierDetection(ir.outlierDetection),
         common_lb_config: { healthy_panic_threshold: { value: 0 } },
         ignore_health_on_host_removal: true,
         transport_socket_matches: spellSockets(ir),
@@ -133,12 +113,17 @@ function spellBase(
   };
 }
 
-function spellHttpOptions(idle: string): Cluster {
+function spellHttpOptions(idle: string, maxRequestsPerConnection?: number): Cluster {
   return {
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
         '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-        common_http_protocol_options: { idle_timeout: idle },
+        common_http_protocol_options: {
+          idle_timeout: idle,
+          ...(maxRequestsPerConnection === undefined
+            ? {}
+            : { max_requests_per_connection: maxRequestsPerConnection }),
+        },
         // HTTP/1.1, HTTP/2, gRPC and WebSocket alike: upstream speaks what the app spoke.
         use_downstream_protocol_config: {
           http_protocol_options: {},

@@ -1,6 +1,9 @@
 /** `outbound` as a whole: what its features together say of clusters and of routes. */
 import type { ClusterIr, Origin, RouteActionIr, SettingIr } from '../../ir/index.js';
 import type { OutboundSetting } from '../../model/index.js';
+import { connectionsFeature } from '../policies/connections/feature.js';
+import { loadBalancingFeature } from '../policies/load-balancing/feature.js';
+import { outlierDetectionFeature } from '../policies/outlier-detection/feature.js';
 import { retriesFeature } from '../policies/retries/feature.js';
 import { timeoutsFeature } from '../policies/timeouts/feature.js';
 import type { Leaf, Speaker } from './settings.js';
@@ -8,7 +11,13 @@ import type { Leaf, Speaker } from './settings.js';
 /** What policies decide of a cluster. */
 export type ClusterSettings = Pick<
   ClusterIr,
-  'connectTimeoutMs' | 'idleTimeoutMs' | 'retryBudget' | 'settings'
+  | 'connectTimeoutMs'
+  | 'idleTimeoutMs'
+  | 'retryBudget'
+  | 'connections'
+  | 'outlierDetection'
+  | 'balancing'
+  | 'settings'
 >;
 
 /** What policies decide of a route that forwards. */
@@ -21,6 +30,9 @@ export interface RouteSettings {
 export const outboundLeaves: readonly Leaf<OutboundSetting, unknown>[] = [
   ...timeoutsFeature.leaves,
   ...retriesFeature.leaves,
+  ...connectionsFeature.leaves,
+  ...outlierDetectionFeature.leaves,
+  ...loadBalancingFeature.leaves,
 ];
 
 const routeLeaves = [...timeoutsFeature.routeLeaves, ...retriesFeature.routeLeaves];
@@ -34,8 +46,12 @@ export function hasRouteSettings(says: OutboundSetting): boolean {
 export function toClusterSettings(speakers: readonly Speaker<OutboundSetting>[]): ClusterSettings {
   const timeouts = timeoutsFeature.toCluster(speakers);
   const retries = retriesFeature.toCluster(speakers);
-  const settings = [timeouts, retries].flatMap((each) => each.settings);
-  return { ...timeouts, ...retries, settings };
+  const connections = connectionsFeature.toCluster(speakers);
+  const outliers = outlierDetectionFeature.toCluster(speakers);
+  const balancing = loadBalancingFeature.toCluster(speakers);
+  const all = [timeouts, retries, connections, outliers, balancing];
+  const settings = all.flatMap((each) => each.settings);
+  return { ...timeouts, ...retries, ...connections, ...outliers, ...balancing, settings };
 }
 
 /** What holds for calls of which `speakers` speak, as far as routes hold it. */

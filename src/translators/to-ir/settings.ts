@@ -1,6 +1,6 @@
 /** Settings merged leaf by leaf: of each leaf the nearer target's word holds, of equals the older object's. */
 import { equal } from '../../graph/index.js';
-import type { Origin } from '../../ir/index.js';
+import type { Origin, SettingIr } from '../../ir/index.js';
 import { byAge, policyOrigin, type PolicyHead } from './attach.js';
 import type { Finding } from './finding.js';
 
@@ -27,6 +27,14 @@ export interface Setting<Value> {
   readonly value: Value;
   /** The policy and its field. */
   readonly origin: Origin;
+}
+
+/** A setting in words, for explanations; nothing when nobody set it. */
+export function describe<Value>(
+  setting: Setting<Value> | undefined,
+  say: (value: Value) => string,
+): readonly SettingIr[] {
+  return setting === undefined ? [] : [{ says: say(setting.value), origin: setting.origin }];
 }
 
 /** What holds of one leaf, in whatever order `speakers` stand; undefined when nobody sets it. */

@@ -141,6 +141,11 @@ const backoffRules: readonly CelRule[] = [
   },
 ];
 
+const exactlyOneHash: CelRule = {
+  rule: '[has(self.header), has(self.cookie), has(self.sourceIP), has(self.queryParam)].filter(x, x).size() == 1',
+  message: 'expected exactly one of header, cookie, sourceIP, queryParam',
+};
+
 const exactlyOneChange: CelRule = {
   rule: 'has(self.prefix) != has(self.replace)',
   message: 'expected exactly one of prefix, replace',
@@ -166,6 +171,7 @@ export const celRules: Readonly<Record<string, readonly CelRule[]>> = {
     },
   ],
   backoff: backoffRules,
+  'loadBalancing.hashOn': [exactlyOneHash],
   mtls: mtlsRules,
   'when[]': whenRules,
   'jwt.issuers': issuersRules,

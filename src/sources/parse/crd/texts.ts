@@ -9,6 +9,7 @@ import {
   headerName,
   hostname,
   idleDuration,
+  keepaliveDuration,
   labels,
   method,
   namespaceName,
@@ -80,6 +81,15 @@ export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRul
       {
         rule: `!${isDuration} || duration(self) <= duration('1h')`,
         message: 'expected at most 1h, when the callee’s sidecar closes it',
+      },
+    ]),
+  ],
+  [
+    keepaliveDuration,
+    durationRules([
+      {
+        rule: `!${isDuration} || duration(self).getMilliseconds() % 1000 == 0`,
+        message: 'expected whole seconds',
       },
     ]),
   ],

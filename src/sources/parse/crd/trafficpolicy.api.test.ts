@@ -73,15 +73,7 @@ async function until(isTrue: () => Promise<boolean>): Promise<void> {
 
 /** Each map of the specs that names its fields, once by path, with one field more. */
 function unknownFields(specs: readonly object[]): readonly { path: string; spec: unknown }[] {
-  const open = new Set([
-    'set',
-    'add',
-    'matchLabels',
-    'subset',
-    'ports',
-    'claimToHeaders',
-    'successRate',
-  ]);
+  const open = new Set(['set', 'add', 'matchLabels', 'subset', 'ports', 'claimToHeaders']);
   const found = new Map<string, unknown>();
   const visit = (value: unknown, path: string, build: (inner: unknown) => unknown): void => {
     if (typeof value !== 'object' || value === null) return;

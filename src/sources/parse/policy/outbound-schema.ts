@@ -9,6 +9,7 @@ import {
   headerName,
   hostname,
   idleDuration,
+  keepaliveDuration,
   objectName,
   plainText,
   portNumber,
@@ -16,8 +17,11 @@ import {
   queryName,
 } from './texts.js';
 
-const count = z.int().min(0).max(4_294_967_295);
-const percent = z.number().min(0).max(100);
+const maxCount = 4_294_967_295;
+const count = z.int().min(0).max(maxCount);
+/** A limit of none would refuse every call. */
+const limit = z.int().min(1).max(maxCount);
+const percent = z.int().min(0).max(100);
 
 const timeouts = strict({
   connect: positiveDuration.optional(),
@@ -30,26 +34,36 @@ const loadBalancing = strict({
   hashOn: strict({
     header: headerName.optional(),
     cookie: strict({ name: headerName, ttl: duration.optional() }).optional(),
-    sourceIP: z.boolean().optional(),
+    sourceIP: z.literal(true).optional(),
     queryParam: queryName.optional(),
-  }).optional(),
+  })
+    .superRefine((entry, context) => {
+      if (Object.values(entry).filter((value) => value !== undefined).length === 1) return;
+      const message = 'expected exactly one of header, cookie, sourceIP, queryParam';
+      context.addIssue({ code: 'custom', message });
+    })
+    .optional(),
   slowStart: duration.optional(),
-  locality: z.enum(['None', 'PreferZone', 'Strict']).optional(),
-  failover: z.array(serviceSchema).max(16).optional(),
+  locality: notYet(z.enum(['None', 'PreferZone', 'Strict'])).optional(),
+  failover: notYet(z.array(serviceSchema).max(16)).optional(),
 });
 
 const connections = strict({
-  max: count.optional(),
-  maxPending: count.optional(),
-  maxRequests: count.optional(),
+  max: limit.optional(),
+  maxPending: limit.optional(),
+  maxRequests: limit.optional(),
   maxRequestsPerConnection: count.optional(),
-  tcpKeepalive: duration.optional(),
+  tcpKeepalive: keepaliveDuration.optional(),
 });
 
 const outlierDetection = strict({
   consecutive5xx: count.optional(),
   consecutiveGatewayErrors: count.optional(),
-  successRate: z.record(z.string(), z.number()).optional(),
+  successRate: strict({
+    minimumHosts: limit.optional(),
+    requestVolume: limit.optional(),
+    stdevFactor: z.number().min(0).max(100).optional(),
+  }).optional(),
   interval: positiveDuration.optional(),
   baseEjection: positiveDuration.optional(),
   maxEjectedPercent: percent.optional(),
@@ -72,9 +86,9 @@ const egressAllow = strict({
 export const outboundSchema = strict({
   timeouts: timeouts.optional(),
   retries: outboundRetriesSchema.optional(),
-  loadBalancing: notYet(loadBalancing).optional(),
-  connections: notYet(connections).optional(),
-  outlierDetection: notYet(outlierDetection).optional(),
+  loadBalancing: loadBalancing.optional(),
+  connections: connections.optional(),
+  outlierDetection: outlierDetection.optional(),
   tls: notYet(tls).optional(),
   egress: strict({
     mode: z.enum(['AllowAny', 'KnownOnly']).optional(),

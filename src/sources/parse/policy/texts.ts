@@ -36,6 +36,13 @@ export const idleDuration = text((value) => {
   return parsed.ms > 0 ? undefined : 'expected more than 0s';
 }, anyDuration);
 
+/** Zero, or whole seconds, as TCP counts them. */
+export const keepaliveDuration = text((value) => {
+  const parsed = parseDuration(value);
+  if (parsed.problem !== undefined) return parsed.problem;
+  return parsed.ms % 1000 === 0 ? undefined : 'expected whole seconds';
+}, anyDuration);
+
 /** Milliseconds of a text that {@link duration} has admitted. */
 export function durationMs(value: string): number {
   const parsed = parseDuration(value);

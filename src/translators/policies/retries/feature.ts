@@ -1,7 +1,7 @@
 /** `outbound.retries`, and a route's: which failed calls are tried again, how often, and within which budget. */
 import type { RetryBudgetIr, RetryIr, SettingIr } from '../../../ir/index.js';
 import type { OutboundSetting, RetryCondition } from '../../../model/index.js';
-import { settle, type Leaf, type Setting, type Speaker } from '../../to-ir/settings.js';
+import { describe, settle, type Leaf, type Speaker } from '../../to-ir/settings.js';
 import { showDuration } from '../show-duration.js';
 
 const section = 'spec.outbound.retries';
@@ -72,12 +72,12 @@ function toRoute(speakers: readonly Speaker<OutboundSetting>[]): RouteRetries {
       statusCodes: decided.statusCodes?.value ?? [],
     },
     settings: [
-      ...explain(decided.attempts, (value) => `retries: ${value} at most`),
-      ...explain(decided.on, (value) => `retries on ${value.join(', ')}`),
-      ...explain(decided.statusCodes, (value) => `retries on status ${value.join(', ')}`),
-      ...explain(decided.perTryTimeout, (value) => `retries after ${showDuration(value)} each`),
-      ...explain(decided.base, (value) => `retries: backoff from ${showDuration(value)}`),
-      ...explain(decided.max, (value) => `retries: backoff to ${showDuration(value)}`),
+      ...describe(decided.attempts, (value) => `retries: ${value} at most`),
+      ...describe(decided.on, (value) => `retries on ${value.join(', ')}`),
+      ...describe(decided.statusCodes, (value) => `retries on status ${value.join(', ')}`),
+      ...describe(decided.perTryTimeout, (value) => `retries after ${showDuration(value)} each`),
+      ...describe(decided.base, (value) => `retries: backoff from ${showDuration(value)}`),
+      ...describe(decided.max, (value) => `retries: backoff to ${showDuration(value)}`),
     ],
   };
 }
@@ -100,17 +100,10 @@ function toCluster(speakers: readonly Speaker<OutboundSetting>[]): ClusterRetrie
       minConcurrent: least?.value ?? defaults.budget.minConcurrent,
     },
     settings: [
-      ...explain(percent, (value) => `retry budget ${value} % of the calls under way`),
-      ...explain(least, (value) => `retry budget of ${value} at least`),
+      ...describe(percent, (value) => `retry budget ${value} % of the calls under way`),
+      ...describe(least, (value) => `retry budget of ${value} at least`),
     ],
   };
-}
-
-function explain<Value>(
-  decided: Setting<Value> | undefined,
-  say: (value: Value) => string,
-): readonly SettingIr[] {
-  return decided === undefined ? [] : [{ says: say(decided.value), origin: decided.origin }];
 }
 
 const routeLeaves: readonly Leaf<OutboundSetting, unknown>[] = [

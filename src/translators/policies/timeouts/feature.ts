@@ -1,7 +1,7 @@
 /** `outbound.timeouts`: how long callers wait for a connection, for an answer, and keep an idle connection. */
 import type { SettingIr } from '../../../ir/index.js';
 import type { OutboundSetting } from '../../../model/index.js';
-import { settle, type Leaf, type Setting, type Speaker } from '../../to-ir/settings.js';
+import { describe, settle, type Leaf, type Speaker } from '../../to-ir/settings.js';
 import { showDuration } from '../show-duration.js';
 
 const section = 'spec.outbound.timeouts';
@@ -35,7 +35,10 @@ function toCluster(speakers: readonly Speaker<OutboundSetting>[]): ClusterTimeou
   return {
     connectTimeoutMs: decidedConnect?.value ?? defaultConnectMs,
     ...(decidedIdle === undefined ? {} : { idleTimeoutMs: decidedIdle.value }),
-    settings: [...explain('connect timeout', decidedConnect), ...explain('idle', decidedIdle)],
+    settings: [
+      ...describe(decidedConnect, say('connect timeout')),
+      ...describe(decidedIdle, say('idle timeout')),
+    ],
   };
 }
 
@@ -43,14 +46,12 @@ function toRoute(speakers: readonly Speaker<OutboundSetting>[]): RouteTimeouts {
   const decided = settle(speakers, request);
   return {
     ...(decided === undefined || decided.value === 0 ? {} : { timeoutMs: decided.value }),
-    settings: explain('request timeout', decided),
+    settings: describe(decided, say('request timeout')),
   };
 }
 
-function explain(what: string, decided: Setting<number> | undefined): readonly SettingIr[] {
-  if (decided === undefined) return [];
-  const { value, origin } = decided;
-  return [{ says: `${what} ${value === 0 ? 'none' : showDuration(value)}`, origin }];
+function say(what: string): (ms: number) => string {
+  return (ms) => `${what} ${ms === 0 ? 'none' : showDuration(ms)}`;
 }
 
 /** The feature. */

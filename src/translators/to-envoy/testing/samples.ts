@@ -98,6 +98,8 @@ export function clusterOf(parts: Partial<ClusterIr> & { readonly name: string })
     spiffeIds: [],
     connectTimeoutMs: 1000,
     retryBudget: { percent: 20, minConcurrent: 10 },
+    connections: {},
+    balancing: { algorithm: 'LeastRequest' },
     settings: [],
     origins: [],
     ...parts,

@@ -88,7 +88,12 @@ const outbound = {
     tcpKeepalive: '60s',
   },
   outlierDetection: {
-    ...{ consecutive5xx: 5, consecutiveGatewayErrors: 5, successRate: {}, interval: '10s' },
+    ...{
+      consecutive5xx: 5,
+      consecutiveGatewayErrors: 5,
+      successRate: { minimumHosts: 5, requestVolume: 100, stdevFactor: 1.9 },
+      interval: '10s',
+    },
     ...{ baseEjection: '30s', maxEjectedPercent: 50 },
   },
   tls: {
@@ -289,6 +294,16 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
     route({ retries: { backoff: { base: '2s', max: '1s' } } }),
     'spec.routes[0].retries.backoff',
     'expected max not shorter than base',
+  ],
+  ...[{}, { header: 'a', sourceIP: true }].map((hashOn) => {
+    const spec = { targetRefs: [service], outbound: { loadBalancing: { hashOn } } };
+    const message = 'expected exactly one of header, cookie, sourceIP, queryParam';
+    return [spec, 'spec.outbound.loadBalancing.hashOn', message] as const;
+  }),
+  [
+    { targetRefs: [service], outbound: { connections: { tcpKeepalive: '1500ms' } } },
+    'spec.outbound.connections.tcpKeepalive',
+    'expected whole seconds',
   ],
   [
     { targetRefs: [namespace], inbound: { mtls: { floor: true } } },
