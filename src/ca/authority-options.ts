@@ -17,6 +17,11 @@ export interface Lifetimes {
   readonly backdateMs: number;
 }
 
+/** How often the store is looked at, for what other replicas and operators have changed there. */
+export const storePollMs = 5000;
+/** How long at most files with the trust bundle take to reach those who verify our servers by them. */
+export const publicationMs: number = 10 * 60 * 1000;
+
 /** Root 10 years, intermediates 1 year, workloads 12 hours, own server 30 days, backdated 5 minutes. */
 export const defaultLifetimes: Lifetimes = {
   rootMs: 3650 * dayMs,
@@ -36,7 +41,12 @@ export interface IssuanceAudit {
 
 /** Something an operator must know that does not stop the authority. */
 export interface CaWarning {
-  readonly code: 'chain-not-stored' | 'issuer-not-stored' | 'issuer-not-renewed';
+  readonly code:
+    | 'chain-not-stored'
+    | 'issuer-not-stored'
+    | 'issuer-not-renewed'
+    /** What the store holds by now cannot be used, so that what it held before stays in use. */
+    | 'store-not-adopted';
   readonly cause: unknown;
 }
 
@@ -64,6 +74,8 @@ export interface AuthorityOptions {
   readonly lifetimes?: Partial<Lifetimes>;
   /** Roots known to be published elsewhere; opening fails when the active root is not among them. PEM. */
   readonly publishedBundle?: string;
+  /** How often the store is looked at; 5 s by default. */
+  readonly pollMs?: number;
   readonly audit?: (line: IssuanceAudit) => void;
   readonly warn?: (warning: CaWarning) => void;
   /** Numbers in [0, 1), for the spread of renewals. */
@@ -83,6 +95,7 @@ export function settle(options: AuthorityOptions): Settled {
     store: options.store,
     trustDomain: options.trustDomain,
     clock: options.clock,
+    pollMs: options.pollMs ?? storePollMs,
     lifetimes: { ...defaultLifetimes, ...options.lifetimes },
     audit: options.audit ?? ignore,
     warn: options.warn ?? ignore,

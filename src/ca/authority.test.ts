@@ -252,7 +252,7 @@ test('the bundle holds the roots of all slots and only active signs', async () =
     await store.createSlot(slot, new Map([['root.pem', rootPem]]));
   }
   const again = await open();
-  expect(again.bundle().startsWith(active.bundle())).toBe(true);
+  expect(again.bundle()).toContain(active.bundle());
   expect(again.bundle().match(/BEGIN CERTIFICATE/g)).toHaveLength(3);
   const svid = await issue(again, freshRequest());
   expect(verifyChain(svid.chainPem, active.bundle()).isOk).toBe(true);

@@ -1,19 +1,28 @@
-/** The certificate authority: opens its slots, signs, renews its own certificates. Mutable. */
+/** The certificate authority: opens its slots, signs, renews its own certificates, follows its store. Mutable. */
+import { isDeepStrictEqual } from 'node:util';
 import { fail, ok, type Result } from '../lib/index.js';
 import {
+  publicationMs,
   settle,
   type AuthorityOptions,
   type IssueRefusal,
   type IssueRequest,
   type Settled,
 } from './authority-options.js';
+import { CaError } from './ca-error.js';
 import { issuedChains, type IssuedChains, type Svid } from './issued.js';
 import { Issuers } from './issuers.js';
 import { signLeaf } from './leaf.js';
-import { openSlots, type OpenSlots } from './open-slots.js';
-import { serverCertificates, type ServerCertificate } from './server-certificate.js';
-import { randomLabel } from './slot.js';
+import { openSlots, readStored, rootsOf, type OpenSlots } from './open-slots.js';
+import { areSameRoots } from './rotation-record.js';
+import {
+  serverCertificates,
+  type ServerCertificate,
+  type ServerIssuer,
+} from './server-certificate.js';
+import { randomLabel, type Slot } from './slot.js';
 import { parseWorkloadSpiffeId } from './spiffe.js';
+import type { StoredAuthority } from './store.js';
 import { renewalTimeMs } from './svid.js';
 import { checkCsr } from './x509.js';
 
@@ -22,9 +31,11 @@ const maintenanceMs = 60 * 60 * 1000;
 /** The authority at work. */
 export interface Authority {
   readonly trustDomain: string;
-  /** All trusted roots: active, next, retired; PEM. */
+  /** All trusted roots, PEM, in an order that the roots alone decide: one that changes its slot changes nothing here. */
   bundle(): string;
-  /** A certificate for the key in the request; until its renewal is due, the same one again. */
+  /** The slots as they are in use. */
+  slots(): OpenSlots;
+  /** A certificate for the key in the request; until its renewal is due or another root signs, the same one again. */
   issue(request: IssueRequest): Promise<Result<Svid, IssueRefusal>>;
   /** The control plane's own certificate for these DNS names; the same one until half its life is over. */
   serverCertificate(dnsNames: readonly string[]): Promise<ServerCertificate>;
@@ -33,6 +44,10 @@ export interface Authority {
     dnsNames: readonly string[],
     apply: (certificate: ServerCertificate) => void,
   ): Promise<() => void>;
+  /** Takes over what the store holds by now. Rejects with a `CaError`, and keeps what it has, when that is no sequel of it. */
+  reload(): Promise<OpenSlots>;
+  /** Tells of each move of the slots, after it is in use; the returned function ends that. */
+  onMove(listener: () => void): () => void;
   /** Renews what is due and forgets expired chains; also done every hour between `start` and `stop`. */
   maintain(): Promise<void>;
   start(): void;
@@ -42,7 +57,7 @@ export interface Authority {
 async function issueSvid(
   request: IssueRequest,
   options: Settled,
-  issuers: Issuers,
+  issuersNow: () => Issuers,
   chains: IssuedChains,
 ): Promise<Result<Svid, IssueRefusal>> {
   const { clock, trustDomain, lifetimes, random, randomBytes, audit } = options;
@@ -53,8 +68,9 @@ async function issueSvid(
   }
   const spki = checkCsr(request.csr);
   if (!spki.ok) return fail({ code: 'csr', detail: spki.error });
-  const known = await chains.find(spki.value, request.spiffeId, issuers.root());
+  const known = await chains.find(spki.value, request.spiffeId, issuersNow().current());
   if (known !== undefined) return ok(known);
+  const issuers = issuersNow();
   const issuer = await issuers.get('workload');
   if (issuer === undefined) {
     return fail({
@@ -77,7 +93,8 @@ async function issueSvid(
   });
   const svid: Svid = {
     spiffeId: request.spiffeId,
-    chainPem: `${leafPem}${issuer.certPem}`,
+    chainPem: `${leafPem}${issuer.chainPem}`,
+    root: issuers.current().fingerprint,
     serial,
     notBeforeMs,
     notAfterMs,
@@ -88,9 +105,69 @@ async function issueSvid(
   return ok(svid);
 }
 
+function present({ active, next, retired }: OpenSlots): readonly Slot[] {
+  return [active, next, retired].flatMap((slot) => (slot === undefined ? [] : [slot]));
+}
+
 function bundleOf(slots: OpenSlots): string {
-  const others = [slots.next, slots.retired].flatMap((slot) => (slot === undefined ? [] : [slot]));
-  return [slots.active, ...others].map((slot) => slot.rootPem).join('');
+  const oldestFirst = (a: Slot, b: Slot): number => {
+    const ageMs = Date.parse(a.root.validFrom) - Date.parse(b.root.validFrom);
+    return ageMs !== 0 ? ageMs : a.fingerprint < b.fingerprint ? -1 : 1;
+  };
+  return [...present(slots)]
+    .sort(oldestFirst)
+    .map(({ rootPem }) => rootPem)
+    .join('');
+}
+
+/** Whether a store that held `before` can have come to hold `after` by a rotation of ours. */
+function refuseForeign(before: OpenSlots, after: OpenSlots): void {
+  if (after.published.includes(before.active.fingerprint)) return;
+  throw new CaError(
+    'CaMismatch',
+    `the store holds another CA by now, root ${after.active.fingerprint}, which has never known the one in use, ` +
+      `root ${before.active.fingerprint}: restore that one from a backup, or restart to begin with the other`,
+  );
+}
+
+/** The intermediates by root: those of a slot that moves stay the same ones. Mutable. */
+function issuersByRoot(settled: Settled): (slots: OpenSlots) => (slot: Slot) => Issuers {
+  let known = new Map<string, Issuers>();
+  return (slots) => {
+    const next = new Map<string, Issuers>();
+    for (const slot of present(slots)) {
+      const issuers = known.get(slot.fingerprint) ?? new Issuers(slot, settled);
+      issuers.adopt(slot);
+      next.set(slot.fingerprint, issuers);
+    }
+    known = next;
+    return (slot) => next.get(slot.fingerprint) ?? new Issuers(slot, settled);
+  };
+}
+
+/**
+ * Who signs our servers' certificates: they are verified by files, which spread slowly, so the root
+ * that was there before the rotation goes on until the files that hold both have surely arrived. A
+ * forced rotation does not wait.
+ */
+async function serverIssuer(
+  slots: OpenSlots,
+  issuersOf: (slot: Slot) => Issuers,
+  { clock, lifetimes }: Settled,
+): Promise<ServerIssuer | undefined> {
+  const { active, retired, rotation } = slots;
+  const former = rotation?.former ?? retired?.fingerprint;
+  // Less than half of the wait for the last old leaf, so that the other half proves it.
+  const spreadMs = Math.min(publicationMs, lifetimes.leafMs / 4);
+  const isSpreading =
+    rotation === undefined ||
+    (rotation.mode === 'staged' && clock.now() < rotation.sinceMs + spreadMs);
+  const isFormerFirst = retired !== undefined && retired.fingerprint === former && isSpreading;
+  for (const slot of isFormerFirst ? [retired, active] : [active]) {
+    const issuer = await issuersOf(slot).get('server');
+    if (issuer !== undefined) return { issuer, root: slot.fingerprint };
+  }
+  return undefined;
 }
 
 /**
@@ -99,13 +176,15 @@ function bundleOf(slots: OpenSlots): string {
  */
 export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
   const settled = settle(options);
-  const { clock, store, warn, lifetimes, trustDomain, randomBytes } = settled;
-  const slots = await openSlots({
+  const { clock, store, warn, lifetimes, trustDomain, randomBytes, pollMs } = settled;
+  let slots = await openSlots({
     store,
     publishedBundle: options.publishedBundle,
     minting: { ...lifetimes, trustDomain, nowMs: clock.now(), randomBytes },
   });
-  const issuers = new Issuers(slots.active, settled);
+  const adopt = issuersByRoot(settled);
+  let issuersOf = adopt(slots);
+  let bundle = bundleOf(slots);
   const chains = issuedChains({
     store,
     now: () => clock.now(),
@@ -114,38 +193,92 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     },
   });
   const servers = serverCertificates({
-    clock,
-    lifetimes,
-    randomBytes,
-    issuer: () => issuers.get('server'),
+    ...{ clock, lifetimes, randomBytes },
+    issuer: () => serverIssuer(slots, issuersOf, settled),
   });
-  const bundle = bundleOf(slots);
-  let cancel = (): void => undefined;
+  const listeners = new Set<() => void>();
+  let cancels: readonly (() => void)[] = [];
+  let isEstranged = false;
+  let reading: Promise<unknown> = Promise.resolve();
+  let last: StoredAuthority | undefined;
 
+  async function readNow(): Promise<OpenSlots> {
+    const stored = await store.read();
+    // Mostly nothing has changed, and reading keys costs.
+    if (isDeepStrictEqual(stored, last)) return slots;
+    const found = readStored(stored, trustDomain, clock.now());
+    refuseForeign(slots, found);
+    const hasMoved = !areSameRoots(rootsOf(slots), rootsOf(found));
+    last = stored;
+    slots = found;
+    issuersOf = adopt(found);
+    bundle = bundleOf(found);
+    if (hasMoved) for (const listener of listeners) listener();
+    return found;
+  }
+  function reload(): Promise<OpenSlots> {
+    // One after the other, so that the last one read is the newest.
+    const next = reading.then(readNow, readNow);
+    reading = next;
+    return next;
+  }
+  async function poll(): Promise<void> {
+    try {
+      await reload();
+      isEstranged = false;
+    } catch (cause) {
+      // A store that is away for a while is met every few seconds.
+      if (!isEstranged) warn({ code: 'store-not-adopted', cause });
+      isEstranged = true;
+    }
+    await servers.refresh();
+  }
   async function maintain(): Promise<void> {
+    const issuers = issuersOf(slots.active);
     await issuers.get('workload');
     await issuers.get('server');
     await chains.sweep();
   }
-  function schedule(): void {
-    cancel = clock.after(maintenanceMs, () => {
-      schedule();
-      maintain().catch((cause: unknown) => {
-        warn({ code: 'issuer-not-renewed', cause });
+  function every(periodMs: number, work: () => Promise<void>): () => void {
+    let isStopped = false;
+    let cancel = (): void => undefined;
+    const schedule = (): void => {
+      cancel = clock.after(periodMs, () => {
+        work()
+          .catch((cause: unknown) => {
+            warn({ code: 'issuer-not-renewed', cause });
+          })
+          .finally(() => {
+            if (!isStopped) schedule();
+          });
       });
-    });
+    };
+    schedule();
+    return () => {
+      isStopped = true;
+      cancel();
+    };
   }
   await chains.sweep();
   return {
     trustDomain,
     bundle: () => bundle,
-    issue: (request) => issueSvid(request, settled, issuers, chains),
+    slots: () => slots,
+    issue: (request) => issueSvid(request, settled, () => issuersOf(slots.active), chains),
     serverCertificate: (dnsNames) => servers.get(dnsNames),
     keepServerCertificate: (dnsNames, apply) => servers.keep(dnsNames, apply),
+    reload,
+    onMove: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     maintain,
-    start: schedule,
+    start: () => {
+      cancels = [every(maintenanceMs, maintain), every(pollMs, poll)];
+    },
     stop: () => {
-      cancel();
+      for (const cancel of cancels) cancel();
+      cancels = [];
     },
   };
 }

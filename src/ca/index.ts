@@ -32,9 +32,14 @@ export {
   type IssueRequest,
   type Lifetimes,
 } from './authority-options.js';
+export { createRotation, type Rotation, type RotationView } from './rotation.js';
+export type { Evidence, ReplicaEvidence, RotationPhase, Waiting } from './rotation-gate.js';
+export type { RotationMode, RotationStep } from './rotation-moves.js';
+export type { SlotRoots } from './rotation-record.js';
 export { CaError, type CaErrorCode } from './ca-error.js';
 export type { Svid } from './issued.js';
 export type { ServerCertificate } from './server-certificate.js';
-export type { CaStore, SlotName } from './store.js';
+export type { OpenSlots } from './open-slots.js';
+export type { Arrangement, CaStore, SlotFiles, SlotName, StoredAuthority } from './store.js';
 export { openDirectoryStore } from './store-directory.js';
 export { renewalDelayMs, renewalTimeMs, type SvidLife } from './svid.js';

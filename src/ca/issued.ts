@@ -1,13 +1,16 @@
 /** Chains already issued, in memory and in the store, so that a restart answers a sidecar with the same bytes. Mutable. */
 import { createHash, X509Certificate } from 'node:crypto';
 import type { SpiffeId } from '../model/index.js';
+import { closesAt, fingerprintOf } from './slot.js';
 import type { CaStore } from './store.js';
 
 /** A workload's certificate. */
 export interface Svid {
   readonly spiffeId: SpiffeId;
-  /** The leaf, then its issuer; the root comes by the bundle. PEM. */
+  /** The leaf, then what stands between it and the root, which comes by the bundle. PEM. */
   readonly chainPem: string;
+  /** Fingerprint of that root. */
+  readonly root: string;
   /** Hexadecimal. */
   readonly serial: string;
   readonly notBeforeMs: number;
@@ -36,31 +39,33 @@ function parseSvid(text: string, spiffeId: SpiffeId): Svid | undefined {
     return undefined;
   }
   if (!isRecord(value)) return undefined;
-  const { chainPem, serial, notBeforeMs, notAfterMs, renewAtMs } = value;
+  const { chainPem, root, serial, notBeforeMs, notAfterMs, renewAtMs } = value;
   const isWhole =
     value['spiffeId'] === spiffeId &&
     typeof chainPem === 'string' &&
+    typeof root === 'string' &&
     typeof serial === 'string' &&
     typeof notBeforeMs === 'number' &&
     typeof notAfterMs === 'number' &&
     typeof renewAtMs === 'number';
-  return isWhole ? { spiffeId, chainPem, serial, notBeforeMs, notAfterMs, renewAtMs } : undefined;
+  return isWhole
+    ? { spiffeId, chainPem, root, serial, notBeforeMs, notAfterMs, renewAtMs }
+    : undefined;
 }
 
-/** Whether the stored chain is what its name says: this key, this identity, and an issuer of this root. */
+/** Whether the stored chain is what its name says: this key, this identity, and issuers of this root. */
 function isTrue(svid: Svid, spki: Uint8Array, root: X509Certificate): boolean {
   const pems = svid.chainPem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  const [leafPem = '', issuerPem = ''] = pems ?? [];
   try {
-    const leaf = new X509Certificate(leafPem);
-    const issuer = new X509Certificate(issuerPem);
-    const own = leaf.publicKey.export({ format: 'der', type: 'spki' });
+    const chain = (pems ?? []).map((pem) => new X509Certificate(pem));
+    const [leaf] = chain;
+    if (leaf === undefined || chain.length < 2) return false;
     return (
-      own.equals(spki) &&
+      leaf.publicKey.export({ format: 'der', type: 'spki' }).equals(spki) &&
       leaf.subjectAltName === `URI:${svid.spiffeId}` &&
       Date.parse(leaf.validTo) === svid.notAfterMs &&
-      leaf.verify(issuer.publicKey) &&
-      issuer.verify(root.publicKey)
+      svid.root === fingerprintOf(root) &&
+      closesAt(chain, root)
     );
   } catch {
     return false;
@@ -79,7 +84,11 @@ function notAfterOf(text: string): number {
 /** The chains issued so far. */
 export interface IssuedChains {
   /** The chain for this key and identity if one is not yet due for renewal and `root` stands behind it. */
-  find(spki: Uint8Array, id: SpiffeId, root: X509Certificate): Promise<Svid | undefined>;
+  find(
+    spki: Uint8Array,
+    id: SpiffeId,
+    root: { readonly root: X509Certificate; readonly fingerprint: string },
+  ): Promise<Svid | undefined>;
   /** Keeps a chain. A store that fails is reported and otherwise ignored. */
   keep(spki: Uint8Array, svid: Svid): Promise<void>;
   /** Forgets what has expired and what cannot be read. */
@@ -128,9 +137,10 @@ export function issuedChains({ store, now, onStoreFailure }: IssuedChainsOptions
   }
 
   return {
-    async find(spki, id, root): Promise<Svid | undefined> {
+    async find(spki, id, { root, fingerprint }): Promise<Svid | undefined> {
       const key = issuedKey(spki, id);
-      const svid = memory.get(key) ?? (await read(key, spki, id, root));
+      const known = memory.get(key);
+      const svid = known?.root === fingerprint ? known : await read(key, spki, id, root);
       return svid !== undefined && now() < svid.renewAtMs ? svid : undefined;
     },
     async keep(spki, svid): Promise<void> {

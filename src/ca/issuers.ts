@@ -1,4 +1,4 @@
-/** The intermediates of the active slot, each replaced before it expires. Mutable. */
+/** The intermediates of one root, each replaced before it expires. Mutable. */
 import type { Lifetimes, Settled } from './authority-options.js';
 import { CaError } from './ca-error.js';
 import { issuerFile, makeIssuerText, readSlot, rootFile, type Issuer, type Slot } from './slot.js';
@@ -8,6 +8,7 @@ import type { IssuerScope } from './x509.js';
 const issuerRenewalShare = 2 / 3;
 /** Where none can be made, the store is looked at again this often: an operator may put one there. */
 const retryMs = 60_000;
+const kinds = ['workload', 'server'] as const;
 
 function isRenewalDue(
   issuer: Issuer,
@@ -25,17 +26,40 @@ function isRenewalDue(
 /** Signs nothing itself; one renewal at a time for each kind. */
 export class Issuers {
   private slot: Slot;
+  /** What the store held of each kind when it was last looked at. */
+  private seen: Slot;
   private readonly options: Settled;
   private readonly renewals = new Map<IssuerScope['kind'], Promise<Issuer | undefined>>();
   private readonly failedAtMs = new Map<IssuerScope['kind'], number>();
 
   constructor(slot: Slot, options: Settled) {
     this.slot = slot;
+    this.seen = slot;
     this.options = options;
   }
 
-  root(): Slot['root'] {
-    return this.slot.root;
+  /** The slot as it is used now: an intermediate that could not be stored is used all the same. */
+  current(): Slot {
+    return this.slot;
+  }
+
+  /** Takes over what the store holds of the same root by now, where it has changed there. */
+  adopt(stored: Slot): void {
+    // Whoever takes the root's key out of the store takes it from here too.
+    const { workload, server } = this.slot;
+    let next: Slot = {
+      ...stored,
+      ...(workload !== undefined && { workload }),
+      ...(server !== undefined && { server }),
+    };
+    for (const kind of kinds) {
+      const issuer = stored[kind];
+      if (issuer === undefined || issuer.chainPem === this.seen[kind]?.chainPem) continue;
+      next = { ...next, [kind]: issuer };
+      this.failedAtMs.delete(kind);
+    }
+    this.slot = next;
+    this.seen = stored;
   }
 
   /** An issuer that is valid now; undefined when there is none and none can be made. */
@@ -72,10 +96,11 @@ export class Issuers {
   private async stored(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
     const { store, clock, lifetimes, trustDomain } = this.options;
     try {
-      const files = await store.readSlot('active');
-      const slot = files === undefined ? undefined : readSlot('active', files, trustDomain);
-      const issuer = slot?.[kind];
-      if (issuer === undefined || slot?.rootPem !== this.slot.rootPem) return undefined;
+      const { slots } = await store.read();
+      const found = [...slots].find(([, files]) => files.get(rootFile) === this.slot.rootText);
+      const issuer =
+        found === undefined ? undefined : readSlot(found[0], found[1], trustDomain)[kind];
+      if (issuer === undefined) return undefined;
       const isDue = isRenewalDue(issuer, this.slot.rootNotAfterMs, lifetimes, clock.now());
       return isDue ? undefined : issuer;
     } catch {
@@ -91,7 +116,7 @@ export class Issuers {
       this.slot = { ...this.slot, [kind]: stored };
       return stored;
     }
-    const { rootPem, rootKey, rootNotAfterMs } = this.slot;
+    const { name, rootPem, rootText, rootKey, rootNotAfterMs } = this.slot;
     if (rootKey === undefined || clock.now() >= rootNotAfterMs) {
       const why =
         rootKey === undefined ? 'the root key is not in the store' : 'the root has expired';
@@ -107,9 +132,9 @@ export class Issuers {
       [rootFile, rootPem],
       [issuerFile(kind), text],
     ]);
-    const issuer = readSlot('active', files, trustDomain)[kind];
+    const issuer = readSlot(name, files, trustDomain)[kind];
     this.slot = { ...this.slot, ...(issuer === undefined ? {} : { [kind]: issuer }) };
-    await store.writeSlotFile('active', issuerFile(kind), text).catch((cause: unknown) => {
+    await store.writeSlotFile(rootText, issuerFile(kind), text).catch((cause: unknown) => {
       warn({ code: 'issuer-not-stored', cause });
     });
     return issuer;

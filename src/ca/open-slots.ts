@@ -1,17 +1,31 @@
 /** Loads the authority's slots or makes the first one, once, and never a second root for a mesh that had one. */
-import { createHash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { CaError } from './ca-error.js';
-import { makeSlotFiles, readSlot, type Minting, type Slot } from './slot.js';
-import type { CaStore, SlotName } from './store.js';
+import {
+  parseRotation,
+  rotationRecord,
+  type RotationRecord,
+  type SlotRoots,
+} from './rotation-record.js';
+import { fingerprintOf, makeSlotFiles, readSlot, type Minting, type Slot } from './slot.js';
+import type { CaStore, SlotName, StoredAuthority } from './store.js';
 
 /** The record that says which roots this store has ever published. */
-const publishedRecord = 'published.json';
+export const publishedRecord = 'published.json';
+/** Roots beyond these are too old to be met anywhere. */
+const maxPublished = 32;
 
-/** The slots there are. */
+/** The slots there are, as of one moment. */
 export interface OpenSlots {
   readonly active: Slot;
   readonly next: Slot | undefined;
   readonly retired: Slot | undefined;
+  /** About this arrangement; undefined: nothing is known of it. */
+  readonly rotation: RotationRecord | undefined;
+  /** Fingerprints of all roots that this store has ever published. */
+  readonly published: readonly string[];
+  /** The store's. */
+  readonly revision: string;
 }
 
 /** What opening needs. */
@@ -25,11 +39,6 @@ export interface OpenSlotsOptions {
 interface Published {
   readonly trustDomain: string;
   readonly roots: readonly string[];
-}
-
-/** The SHA-256 fingerprint of a certificate's DER, hexadecimal: how roots are named to operators. */
-export function fingerprintOf(certificate: X509Certificate): string {
-  return createHash('sha256').update(certificate.raw).digest('hex');
 }
 
 function parsePublished(text: string): Published {
@@ -48,9 +57,14 @@ function parsePublished(text: string): Published {
   throw new CaError('CaCorrupt', `cannot use ${publishedRecord}: expected trustDomain and roots`);
 }
 
-async function readPublished(store: CaStore): Promise<Published | undefined> {
-  const text = await store.readRecord(publishedRecord);
-  return text === undefined ? undefined : parsePublished(text);
+/** The text of the record when `added` is published too. */
+export function spellPublished(
+  trustDomain: string,
+  roots: readonly string[],
+  added?: string,
+): string {
+  const all = [...new Set([...roots, ...(added === undefined ? [] : [added])])];
+  return JSON.stringify({ trustDomain, roots: all.slice(-maxPublished) });
 }
 
 function refuseSecondRoot(published: Published | undefined, bundle: string | undefined): void {
@@ -73,28 +87,22 @@ function bundleFingerprints(bundle: string): readonly string[] {
   });
 }
 
-function checkPublished(
-  active: Slot,
-  trustDomain: string,
-  published: Published,
-  bundle: string | undefined,
-): void {
-  const fingerprint = fingerprintOf(active.root);
+function checkPublished(active: Slot, trustDomain: string, published: Published): void {
   if (published.trustDomain !== trustDomain) {
     throw new CaError(
       'CaMismatch',
       `expected the CA of trust domain ${trustDomain}, found that of ${published.trustDomain}`,
     );
   }
-  const known = bundle === undefined ? [] : [bundleFingerprints(bundle)];
-  for (const roots of [published.roots, ...known]) {
-    if (!roots.includes(fingerprint)) {
-      throw new CaError(
-        'CaMismatch',
-        `the active root ${fingerprint} is not among those published (${roots.join(', ')}): restore the CA from a backup`,
-      );
-    }
-  }
+  refuseUnpublished(active, published.roots);
+}
+
+function refuseUnpublished(active: Slot, roots: readonly string[]): void {
+  if (roots.includes(active.fingerprint)) return;
+  throw new CaError(
+    'CaMismatch',
+    `the active root ${active.fingerprint} is not among those published (${roots.join(', ')}): restore the CA from a backup`,
+  );
 }
 
 function checkAlive(active: Slot, nowMs: number): void {
@@ -110,26 +118,59 @@ function checkAlive(active: Slot, nowMs: number): void {
   }
 }
 
+/** The fingerprints of the roots in their slots. */
+export function rootsOf(slots: Pick<OpenSlots, SlotName>): SlotRoots {
+  const { active, next, retired } = slots;
+  return {
+    active: active.fingerprint,
+    ...(next !== undefined && { next: next.fingerprint }),
+    ...(retired !== undefined && { retired: retired.fingerprint }),
+  };
+}
+
+/** Reads what a store held. Throws a `CaError` when it is damaged, foreign, expired or gone. */
+export function readStored(stored: StoredAuthority, trustDomain: string, nowMs: number): OpenSlots {
+  const slotOf = (name: SlotName): Slot | undefined => {
+    const files = stored.slots.get(name);
+    return files === undefined ? undefined : readSlot(name, files, trustDomain);
+  };
+  const text = stored.records.get(publishedRecord);
+  const published = text === undefined ? undefined : parsePublished(text);
+  const active = slotOf('active');
+  if (active === undefined) {
+    throw new CaError('CaRootMissing', 'the active slot is gone: restore it from a backup');
+  }
+  checkPublished(active, trustDomain, published ?? { trustDomain, roots: [active.fingerprint] });
+  checkAlive(active, nowMs);
+  const slots = { active, next: slotOf('next'), retired: slotOf('retired') };
+  return {
+    ...slots,
+    rotation: parseRotation(stored.records.get(rotationRecord), rootsOf(slots)),
+    published: published?.roots ?? [active.fingerprint],
+    revision: stored.revision,
+  };
+}
+
 /** Opens the slots. Rejects with a `CaError`; nothing stored is changed by a refusal. */
 export async function openSlots(options: OpenSlotsOptions): Promise<OpenSlots> {
   const { store, minting, publishedBundle } = options;
-  const { trustDomain } = minting;
-  let files = await store.readSlot('active');
-  if (files === undefined) {
-    refuseSecondRoot(await readPublished(store), publishedBundle);
+  const { trustDomain, nowMs } = minting;
+  let stored = await store.read();
+  if (!stored.slots.has('active')) {
+    const text = stored.records.get(publishedRecord);
+    refuseSecondRoot(text === undefined ? undefined : parsePublished(text), publishedBundle);
     // Several processes may get here; whoever is second reads what the first has made.
     await store.createSlot('active', await makeSlotFiles(minting));
-    files = await store.readSlot('active');
+    stored = await store.read();
   }
-  const active = readSlot('active', files ?? new Map(), trustDomain);
-  const record: Published = { trustDomain, roots: [fingerprintOf(active.root)] };
-  const published = await readPublished(store);
-  if (published === undefined) await store.createRecord(publishedRecord, JSON.stringify(record));
-  checkPublished(active, trustDomain, published ?? record, publishedBundle);
-  checkAlive(active, minting.nowMs);
-  const other = async (name: SlotName): Promise<Slot | undefined> => {
-    const found = await store.readSlot(name);
-    return found === undefined ? undefined : readSlot(name, found, trustDomain);
-  };
-  return { active, next: await other('next'), retired: await other('retired') };
+  const slots = readStored(stored, trustDomain, nowMs);
+  if (publishedBundle !== undefined) {
+    const known = bundleFingerprints(publishedBundle);
+    // A rotation may be further than what is published: then the store still knows what was.
+    const isOurs = known.some((root) => slots.published.includes(root));
+    if (!isOurs) refuseUnpublished(slots.active, known);
+  }
+  if (stored.records.has(publishedRecord)) return slots;
+  await store.createRecord(publishedRecord, spellPublished(trustDomain, slots.published));
+  return readStored(await store.read(), trustDomain, nowMs);
 }

@@ -1,4 +1,4 @@
-/** The control plane's own TLS server certificate: made with a fresh key, renewed at half life. Mutable. */
+/** The control plane's own TLS server certificate: made with a fresh key, renewed at half life and when another root has its turn. Mutable. */
 import { generateKeyPairSync } from 'node:crypto';
 import type { Clock } from '../lib/index.js';
 import { CaError } from './ca-error.js';
@@ -12,8 +12,10 @@ const dnsNamePattern = /^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9
 
 /** A server's certificate and key. */
 export interface ServerCertificate {
-  /** The leaf, then its issuer; PEM. */
+  /** The leaf, then what stands between it and the root; PEM. */
   readonly chainPem: string;
+  /** Fingerprint of that root. */
+  readonly root: string;
   /** PKCS #8, PEM. */
   readonly keyPem: string;
   readonly notAfterMs: number;
@@ -26,7 +28,13 @@ export interface ServerCertificateOptions {
   readonly lifetimes: Lifetimes;
   readonly randomBytes: (count: number) => Uint8Array;
   /** The intermediate for servers, valid now; undefined when there is none. */
-  readonly issuer: () => Promise<Issuer | undefined>;
+  readonly issuer: () => Promise<ServerIssuer | undefined>;
+}
+
+/** Who signs for servers, and the fingerprint of the root behind it. */
+export interface ServerIssuer {
+  readonly issuer: Issuer;
+  readonly root: string;
 }
 
 /** Server certificates by their DNS names. */
@@ -38,6 +46,8 @@ export interface ServerCertificates {
     dnsNames: readonly string[],
     apply: (certificate: ServerCertificate) => void,
   ): Promise<() => void>;
+  /** Looks now whether another root has its turn. */
+  refresh(): Promise<void>;
 }
 
 function checkNames(dnsNames: readonly string[]): void {
@@ -52,7 +62,7 @@ function checkNames(dnsNames: readonly string[]): void {
 
 function signServer(
   dnsNames: readonly string[],
-  issuer: Issuer,
+  { issuer, root }: ServerIssuer,
   options: ServerCertificateOptions,
 ): ServerCertificate {
   const { clock, lifetimes, randomBytes } = options;
@@ -67,7 +77,8 @@ function signServer(
     serial: Buffer.from(randomLabel(randomBytes), 'hex'),
   });
   return {
-    chainPem: `${leafPem}${issuer.certPem}`,
+    chainPem: `${leafPem}${issuer.chainPem}`,
+    root,
     keyPem: keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
     notAfterMs,
     renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
@@ -79,6 +90,7 @@ export function serverCertificates(options: ServerCertificateOptions): ServerCer
   const { clock } = options;
   const known = new Map<string, ServerCertificate>();
   const pending = new Map<string, Promise<ServerCertificate>>();
+  const keepers = new Set<() => Promise<void>>();
 
   function get(dnsNames: readonly string[]): Promise<ServerCertificate> {
     const key = dnsNames.join(',');
@@ -90,8 +102,9 @@ export function serverCertificates(options: ServerCertificateOptions): ServerCer
   async function make(key: string, dnsNames: readonly string[]): Promise<ServerCertificate> {
     checkNames(dnsNames);
     const current = known.get(key);
-    if (current !== undefined && clock.now() < current.renewAtMs) return current;
     const issuer = await options.issuer();
+    const isRight = issuer === undefined || issuer.root === current?.root;
+    if (current !== undefined && isRight && clock.now() < current.renewAtMs) return current;
     if (issuer === undefined) {
       if (current !== undefined && clock.now() < current.notAfterMs) return current;
       throw new CaError('CaExpired', 'no intermediate for servers is valid and none can be made');
@@ -114,19 +127,30 @@ export function serverCertificates(options: ServerCertificateOptions): ServerCer
       if (isStopped) return;
       if (found !== current) apply(found);
       current = found;
-      schedule();
     }
     function schedule(): void {
       const delayMs = Math.min(pollMs, Math.max(1000, current.renewAtMs - clock.now()));
-      cancel = clock.after(delayMs, () => void look());
+      cancel = clock.after(delayMs, () => {
+        void look().then(() => {
+          if (!isStopped) schedule();
+        });
+      });
     }
     apply(current);
     schedule();
+    keepers.add(look);
     return () => {
       isStopped = true;
+      keepers.delete(look);
       cancel();
     };
   }
 
-  return { get, keep };
+  return {
+    get,
+    keep,
+    async refresh(): Promise<void> {
+      for (const look of keepers) await look();
+    },
+  };
 }

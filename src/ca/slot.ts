@@ -1,5 +1,5 @@
 /** A slot of the authority: a root and what it has signed, made whole, read back only when all of it belongs together. */
-import { createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { CaError } from './ca-error.js';
 import type { LeafSigner } from './leaf.js';
 import type { SlotName } from './store.js';
@@ -17,19 +17,28 @@ export function issuerFile(kind: IssuerScope['kind']): string {
 
 /** An intermediate that can sign. */
 export interface Issuer extends LeafSigner, Validity {
-  readonly certPem: string;
+  /** Its certificate, then those between it and the root; PEM. */
+  readonly chainPem: string;
 }
 
 /** A slot as read. */
 export interface Slot {
   readonly name: SlotName;
   readonly rootPem: string;
+  /** The text of the root's file as it is stored: by it the slot is found again. */
+  readonly rootText: string;
   readonly root: X509Certificate;
+  readonly fingerprint: string;
   readonly rootNotAfterMs: number;
   /** Absent when kept elsewhere: the intermediates then sign until they expire. */
   readonly rootKey?: KeyObject;
   readonly workload?: Issuer;
   readonly server?: Issuer;
+}
+
+/** The SHA-256 fingerprint of a certificate's DER, hexadecimal: how roots are named to operators. */
+export function fingerprintOf(certificate: X509Certificate): string {
+  return createHash('sha256').update(certificate.raw).digest('hex');
 }
 
 function pemBlocks(text: string): readonly { readonly label: string; readonly pem: string }[] {
@@ -79,19 +88,33 @@ function readKey(file: string, pem: string, certificate: X509Certificate): KeyOb
   return key;
 }
 
-/** Reads an intermediate and checks that `root` has signed it. */
+/** Whether each certificate was issued by the next one, and the last by `root`. */
+export function closesAt(chain: readonly X509Certificate[], root: X509Certificate): boolean {
+  return chain.every((certificate, at) => {
+    const issuer = chain[at + 1] ?? root;
+    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  });
+}
+
+/** Reads an intermediate, with what stands between it and `root`, and checks that the chain closes. */
 function readIssuerFile(file: string, text: string, root: X509Certificate): Issuer {
-  const [certPem = '', keyPem = ''] = readBlocks(file, text, ['CERTIFICATE', 'PRIVATE KEY']);
-  const certificate = readCertificate(file, certPem);
-  if (!certificate.ca || !certificate.checkIssued(root) || !certificate.verify(root.publicKey)) {
+  const blocks = pemBlocks(text);
+  const between = Math.max(0, blocks.length - 2);
+  const labels = [...Array.from({ length: between + 1 }, () => 'CERTIFICATE'), 'PRIVATE KEY'];
+  const pems = readBlocks(file, text, labels);
+  const keyPem = pems.at(-1) ?? '';
+  const certPems = pems.slice(0, -1);
+  const chain = certPems.map((pem) => readCertificate(file, pem));
+  const [certificate] = chain;
+  if (certificate === undefined || !chain.every(({ ca }) => ca) || !closesAt(chain, root)) {
     throw corrupt(file, 'the certificate is not an intermediate of the root beside it');
   }
   return {
-    certPem,
+    chainPem: certPems.join(''),
     key: readKey(file, keyPem, certificate),
-    ...readIssuer(certPem),
-    notBeforeMs: Date.parse(certificate.validFrom),
-    notAfterMs: Date.parse(certificate.validTo),
+    ...readIssuer(certPems[0] ?? ''),
+    notBeforeMs: Math.max(...chain.map(({ validFrom }) => Date.parse(validFrom))),
+    notAfterMs: Math.min(...chain.map(({ validTo }) => Date.parse(validTo))),
   };
 }
 
@@ -139,7 +162,9 @@ export function readSlot(
   return {
     name,
     rootPem,
+    rootText,
     root,
+    fingerprint: fingerprintOf(root),
     rootNotAfterMs: Date.parse(root.validTo),
     ...(rootKey === undefined ? {} : { rootKey }),
     ...(workload === undefined ? {} : { workload }),

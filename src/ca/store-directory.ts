@@ -1,167 +1,176 @@
-/** CA material in a directory that only its owner may read: atomic writes, one winner among several creators. */
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { link, lstat, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+/**
+ * CA material in a directory that only its owner may read: atomic writes, one winner among several
+ * creators. A slot is a folder; which folder is which slot says the newest `slots-<number>.json`, so
+ * that all slots move at once, by the creation of one file. Before the first one, a slot's folder has
+ * its name.
+ */
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemClock } from '../lib/index.js';
 import { CaError } from './ca-error.js';
-import type { CaStore, SlotName } from './store.js';
+import {
+  abandonedAfterMs,
+  checkPrivate,
+  codeOf,
+  createFile,
+  guarded,
+  readPrivate,
+  removeAbandoned,
+  removeIfThere,
+  replaceFile,
+  syncDirectory,
+  temporaryName,
+  temporaryPrefix,
+  writeNew,
+} from './private-files.js';
+import {
+  slotNames,
+  type Arrangement,
+  type CaStore,
+  type SlotFiles,
+  type SlotName,
+  type StoredAuthority,
+} from './store.js';
 
-const abandonedAfterMs = 10 * 60 * 1000;
-const temporaryPrefix = '.new-';
+const arrangementPattern = /^slots-(\d{6,})\.json$/;
+const folderPattern = /^(active|next|retired|slot-[0-9a-f]+)$/;
+/** A reader that meets so many rearrangements in a row has met something else. */
+const maxReadings = 10;
 
-function codeOf(error: unknown): string {
-  const isCoded = typeof error === 'object' && error !== null && 'code' in error;
-  return isCoded && typeof error.code === 'string' ? error.code : '';
+/** Which folder is which slot, and the records that moved with them. */
+interface Layout {
+  /** 0: no slot was ever moved. */
+  readonly number: number;
+  readonly folders: ReadonlyMap<SlotName, string>;
+  readonly records: ReadonlyMap<string, string>;
 }
 
-function storeError(what: string, path: string, cause: unknown): CaError {
-  if (cause instanceof CaError) return cause;
-  const reason = codeOf(cause);
-  return new CaError(
-    'CaStore',
-    `cannot ${what} ${path}: ${reason === '' ? 'failed' : reason}`,
-    cause,
+const firstLayout: Layout = {
+  number: 0,
+  folders: new Map(slotNames.map((slot) => [slot, slot])),
+  records: new Map(),
+};
+
+function arrangementFile(number: number): string {
+  return `slots-${String(number).padStart(6, '0')}.json`;
+}
+
+function spellLayout({ folders, records }: Omit<Layout, 'number'>): string {
+  const text = { slots: Object.fromEntries(folders), records: Object.fromEntries(records) };
+  return `${JSON.stringify(text, null, 2)}\n`;
+}
+
+function entriesOf(value: unknown): readonly (readonly [string, string])[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
   );
 }
 
-async function guarded<T>(what: string, path: string, work: () => Promise<T>): Promise<T> {
+function parseLayout(number: number, path: string, text: string): Layout {
+  let value: unknown;
   try {
-    return await work();
+    value = JSON.parse(text);
   } catch (error) {
-    throw storeError(what, path, error);
+    throw new CaError('CaCorrupt', `cannot use ${path}: it does not parse`, error);
   }
+  const parts = typeof value === 'object' && value !== null && 'slots' in value ? value : {};
+  const folders = new Map<SlotName, string>();
+  for (const [name, folder] of entriesOf('slots' in parts ? parts.slots : {})) {
+    const slot = slotNames.find((one) => one === name);
+    if (slot !== undefined && folderPattern.test(folder)) folders.set(slot, folder);
+  }
+  if (!folders.has('active')) {
+    throw new CaError('CaCorrupt', `cannot use ${path}: expected the folder of the active slot`);
+  }
+  return {
+    number,
+    folders,
+    records: new Map(entriesOf('records' in parts ? parts.records : {})),
+  };
 }
 
-async function checkPrivate(path: string, kind: 'directory' | 'file'): Promise<void> {
-  const stat = await lstat(path);
-  const isExpected = kind === 'directory' ? stat.isDirectory() : stat.isFile();
-  if (!isExpected) throw new CaError('CaPermissions', `expected ${path} to be a plain ${kind}`);
-  const uid = process.geteuid?.();
-  if (uid !== undefined && stat.uid !== uid) {
-    throw new CaError(
-      'CaPermissions',
-      `expected ${path} to be owned by uid ${uid}, found uid ${stat.uid}: run chown ${uid} ${path}`,
-    );
-  }
-  if ((stat.mode & 0o077) !== 0) {
-    const wanted = kind === 'directory' ? '700' : '600';
-    const found = (stat.mode & 0o777).toString(8);
-    throw new CaError(
-      'CaPermissions',
-      `expected ${path} to be closed to group and others, found mode ${found}: run chmod ${wanted} ${path}`,
-    );
-  }
+async function newestNumber(directory: string): Promise<number> {
+  const numbers = (await readdir(directory)).map((name) =>
+    Number(arrangementPattern.exec(name)?.[1] ?? 0),
+  );
+  return Math.max(0, ...numbers);
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+async function readLayout(directory: string): Promise<Layout> {
+  for (let reading = 0; reading < maxReadings; reading += 1) {
+    const number = await newestNumber(directory);
+    if (number === 0) return firstLayout;
+    const path = join(directory, arrangementFile(number));
+    const text = await readPrivate(path);
+    // Gone: there is a newer one by now.
+    if (text !== undefined) return parseLayout(number, path, text);
   }
+  throw new CaError('CaStore', `cannot read ${directory}: its slots move all the time`);
 }
 
-type Durability = 'synced' | 'unsynced';
-
-async function writeNew(path: string, text: string, durability: Durability): Promise<void> {
-  const handle = await open(path, 'wx', 0o600);
-  try {
-    await handle.writeFile(text);
-    if (durability === 'synced') await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-function temporaryName(): string {
-  return `${temporaryPrefix}${randomBytes(9).toString('hex')}`;
-}
-
-async function replaceFile(
-  directory: string,
-  name: string,
-  text: string,
-  durability: Durability,
-): Promise<void> {
-  const temporary = join(directory, temporaryName());
-  try {
-    await writeNew(temporary, text, durability);
-    await rename(temporary, join(directory, name));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-  if (durability === 'synced') await syncDirectory(directory);
-}
-
-/** True when made; false when a file of that name was there. `link` never overwrites. */
-async function createFile(directory: string, name: string, text: string): Promise<boolean> {
-  const temporary = join(directory, temporaryName());
-  try {
-    await writeNew(temporary, text, 'synced');
-    await link(temporary, join(directory, name));
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
-    throw error;
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  await syncDirectory(directory);
-  return true;
-}
-
-async function readPrivate(path: string): Promise<string | undefined> {
-  try {
-    await checkPrivate(path, 'file');
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-/** Removes what a start that was killed left behind; a young one may belong to a start going on now. */
-async function removeAbandoned(directory: string, nowMs: number): Promise<void> {
-  for (const name of await readdir(directory)) {
-    if (!name.startsWith(temporaryPrefix)) continue;
-    const path = join(directory, name);
-    const stat = await lstat(path).catch(() => undefined);
-    if (stat !== undefined && nowMs - stat.mtimeMs > abandonedAfterMs) {
-      await rm(path, { recursive: true, force: true });
-    }
-  }
-}
-
-async function readSlotAt(path: string): Promise<ReadonlyMap<string, string> | undefined> {
+async function readFolder(path: string): Promise<SlotFiles | undefined> {
   try {
     await checkPrivate(path, 'directory');
+    const files = new Map<string, string>();
+    for (const name of (await readdir(path)).sort()) {
+      if (name.startsWith(temporaryPrefix)) continue;
+      const text = await readPrivate(join(path, name));
+      if (text !== undefined) files.set(name, text);
+    }
+    return files;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-  const files = new Map<string, string>();
-  for (const name of (await readdir(path)).sort()) {
-    if (name.startsWith(temporaryPrefix)) continue;
-    const text = await readPrivate(join(path, name));
-    if (text !== undefined) files.set(name, text);
-  }
-  return files;
 }
 
-/** A directory renamed over one that is not empty fails, so exactly one creator wins. */
-async function createSlotAt(
+async function readSlots(
   directory: string,
-  slot: SlotName,
-  files: ReadonlyMap<string, string>,
-): Promise<boolean> {
+  layout: Layout,
+): Promise<ReadonlyMap<SlotName, SlotFiles>> {
+  const slots = new Map<SlotName, SlotFiles>();
+  for (const [slot, folder] of layout.folders) {
+    const files = await readFolder(join(directory, folder));
+    if (files !== undefined) slots.set(slot, files);
+  }
+  return slots;
+}
+
+async function readRecords(
+  directory: string,
+  layout: Layout,
+): Promise<ReadonlyMap<string, string>> {
+  const records = new Map<string, string>();
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    const { name } = entry;
+    if (name.startsWith(temporaryPrefix) || arrangementPattern.test(name)) continue;
+    const text = entry.isFile() ? await readPrivate(join(directory, name)) : undefined;
+    if (text !== undefined) records.set(name, text);
+  }
+  return new Map([...records, ...layout.records]);
+}
+
+async function readAll(directory: string): Promise<StoredAuthority> {
+  for (let reading = 0; reading < maxReadings; reading += 1) {
+    const layout = await readLayout(directory);
+    const slots = await readSlots(directory, layout);
+    const records = await readRecords(directory, layout);
+    if ((await newestNumber(directory)) === layout.number) {
+      return { slots, records, revision: String(layout.number) };
+    }
+  }
+  throw new CaError('CaStore', `cannot read ${directory}: its slots move all the time`);
+}
+
+/** A folder renamed over one that is not empty fails, so exactly one creator wins. */
+async function createFolder(directory: string, folder: string, files: SlotFiles): Promise<boolean> {
   const temporary = join(directory, temporaryName());
   try {
     await mkdir(temporary, { mode: 0o700 });
     for (const [name, text] of files) await writeNew(join(temporary, name), text, 'synced');
     await syncDirectory(temporary);
-    await rename(temporary, join(directory, slot));
+    await rename(temporary, join(directory, folder));
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
     if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') return false;
@@ -169,6 +178,99 @@ async function createSlotAt(
   }
   await syncDirectory(directory);
   return true;
+}
+
+async function removeFolders(directory: string, folders: Iterable<string>): Promise<void> {
+  for (const folder of folders) {
+    await rm(join(directory, folder), { recursive: true, force: true });
+  }
+}
+
+/** Folders that no slot is in any more, and arrangements that are no longer the newest. */
+async function removeLeftovers(directory: string, nowMs: number): Promise<void> {
+  const layout = await readLayout(directory);
+  if (layout.number === 0) return;
+  const used = new Set(layout.folders.values());
+  for (const name of await readdir(directory)) {
+    const number = Number(arrangementPattern.exec(name)?.[1] ?? layout.number);
+    if (number < layout.number - 1) await removeIfThere(join(directory, name));
+    if (!folderPattern.test(name) || used.has(name)) continue;
+    const stat = await lstat(join(directory, name)).catch(() => undefined);
+    // A young one may be about to be taken into use.
+    const isOld = stat !== undefined && nowMs - stat.mtimeMs > abandonedAfterMs;
+    if (isOld) await removeFolders(directory, [name]);
+  }
+}
+
+async function rearrange(
+  directory: string,
+  revision: string,
+  arrangement: Arrangement,
+  records: ReadonlyMap<string, string>,
+): Promise<boolean> {
+  const before = await readLayout(directory);
+  if (String(before.number) !== revision) return false;
+  const folders = new Map<SlotName, string>();
+  const made: string[] = [];
+  for (const slot of slotNames) {
+    const source = arrangement[slot];
+    if (source === undefined) continue;
+    if (typeof source === 'string') {
+      const folder = before.folders.get(source);
+      if (folder !== undefined) folders.set(slot, folder);
+      continue;
+    }
+    const folder = `slot-${temporaryName().slice(temporaryPrefix.length)}`;
+    await createFolder(directory, folder, source);
+    folders.set(slot, folder);
+    made.push(folder);
+  }
+  const next = { folders, records: new Map([...before.records, ...records]) };
+  const number = before.number + 1;
+  const isFirst = await createFile(directory, arrangementFile(number), spellLayout(next));
+  // Whoever slept meanwhile finds that others have gone further.
+  if (!isFirst || (await newestNumber(directory)) !== number) {
+    await removeFolders(directory, made);
+    return false;
+  }
+  const used = new Set(folders.values());
+  await removeFolders(
+    directory,
+    [...before.folders.values()].filter((folder) => !used.has(folder)),
+  );
+  await removeIfThere(join(directory, arrangementFile(number - 2)));
+  return true;
+}
+
+async function createSlot(directory: string, slot: SlotName, files: SlotFiles): Promise<boolean> {
+  const layout = await readLayout(directory);
+  if (layout.number === 0) return createFolder(directory, slot, files);
+  if (layout.folders.has(slot)) return false;
+  const others = Object.fromEntries([...layout.folders.keys()].map((name) => [name, name]));
+  return rearrange(directory, String(layout.number), { ...others, [slot]: files }, new Map());
+}
+
+async function writeSlotFile(
+  directory: string,
+  rootPem: string,
+  name: string,
+  text: string,
+): Promise<boolean> {
+  for (const folder of (await readLayout(directory)).folders.values()) {
+    // A folder holds one root for all its life, whichever slot it is.
+    const path = join(directory, folder);
+    if ((await readPrivate(join(path, 'root.pem'))) !== rootPem) continue;
+    await replaceFile(path, name, text, 'synced');
+    return true;
+  }
+  return false;
+}
+
+async function listIssued(issued: string): Promise<readonly string[]> {
+  const names = await readdir(issued);
+  return names
+    .filter((name) => /^[0-9a-f]{64}\.json$/.test(name))
+    .map((name) => name.slice(0, -'.json'.length));
 }
 
 /**
@@ -185,37 +287,32 @@ export async function openDirectoryStore(directory: string): Promise<CaStore> {
     const nowMs = systemClock.now();
     await removeAbandoned(directory, nowMs);
     await removeAbandoned(issued, nowMs);
+    await removeLeftovers(directory, nowMs);
   });
   const at = (name: string): string => join(directory, name);
   const issuedAt = (key: string): string => join(issued, `${key}.json`);
   return {
-    readSlot: (slot) => guarded('read', at(slot), () => readSlotAt(at(slot))),
+    read: () => guarded('read', directory, () => readAll(directory)),
+    rearrange: (revision, arrangement, records) =>
+      guarded('write', directory, () => rearrange(directory, revision, arrangement, records)),
+    readSlot: (slot) =>
+      guarded('read', at(slot), async () => (await readAll(directory)).slots.get(slot)),
     createSlot: (slot, files) =>
-      guarded('create', at(slot), () => createSlotAt(directory, slot, files)),
-    writeSlotFile: (slot, name, text) =>
-      guarded('write', join(at(slot), name), () => replaceFile(at(slot), name, text, 'synced')),
-    readRecord: (name) => guarded('read', at(name), () => readPrivate(at(name))),
+      guarded('create', at(slot), () => createSlot(directory, slot, files)),
+    writeSlotFile: (rootPem, name, text) =>
+      guarded('write', at(name), () => writeSlotFile(directory, rootPem, name, text)),
+    readRecord: (name) =>
+      guarded(
+        'read',
+        at(name),
+        async () => (await readLayout(directory)).records.get(name) ?? readPrivate(at(name)),
+      ),
     createRecord: (name, text) =>
       guarded('create', at(name), () => createFile(directory, name, text)),
-    listIssued: () => guarded('list', issued, () => listIssuedIn(issued)),
+    listIssued: () => guarded('list', issued, () => listIssued(issued)),
     readIssued: (key) => guarded('read', issuedAt(key), () => readPrivate(issuedAt(key))),
     writeIssued: (key, text) =>
       guarded('write', issuedAt(key), () => replaceFile(issued, `${key}.json`, text, 'unsynced')),
     removeIssued: (key) => guarded('remove', issuedAt(key), () => removeIfThere(issuedAt(key))),
   };
-}
-
-async function listIssuedIn(issued: string): Promise<readonly string[]> {
-  const names = await readdir(issued);
-  return names
-    .filter((name) => /^[0-9a-f]{64}\.json$/.test(name))
-    .map((name) => name.slice(0, -'.json'.length));
-}
-
-async function removeIfThere(path: string): Promise<void> {
-  try {
-    await unlink(path);
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
-  }
 }
