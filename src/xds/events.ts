@@ -97,8 +97,10 @@ export interface ProxySnapshot<I> extends StreamRef {
   readonly clientVersion: string;
   readonly peer: string;
   readonly isDelta: boolean;
-  /** In milliseconds since the epoch. */
+  /** When the stream was admitted, in milliseconds since the epoch. */
   readonly connectedSinceMs: number;
+  /** When its connection was accepted, which may be older; absent where none is known. */
+  readonly connectionSinceMs?: number;
   /** Bytes that the client has not taken yet. */
   readonly unsentBytes: number;
   readonly state: StreamSnapshot;

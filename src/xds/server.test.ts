@@ -1,6 +1,7 @@
 /** The service over a real connection: who gets in, what is refused, what is dropped. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createConnection, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { typeUrls } from '../envoy/index.js';
 import { createDiscoveryClient, type ClientStream } from './testing/grpc-client.js';
 import { makeCertificate, startMesh, until, type TestMesh } from './testing/mesh.js';
@@ -460,7 +461,56 @@ describe('TLS', () => {
     const late = connect(one, { roots: old.certificateChain });
     expect(await late.ended).toMatchObject({ code: 'UNAVAILABLE' });
   });
+
+  test('no session from before a renewal is resumed: who connects has seen the new certificate', async () => {
+    const [old, fresh] = [makeCertificate(), makeCertificate()];
+    const one = await mesh({ certificate: old });
+    const ca = `${old.certificateChain}${fresh.certificateChain}`;
+    const { session } = await shake(one, ca);
+    expect((await shake(one, ca, session)).isResumed).toBe(true);
+    one.server.renewCertificate(fresh);
+    expect((await shake(one, ca, session)).isResumed).toBe(false);
+  });
+
+  test('a stream knows when its connection was accepted', async () => {
+    const certificate = makeCertificate();
+    const one = await mesh({ certificate });
+    const beforeMs = Date.now();
+    const stream = connect(one, { roots: certificate.certificateChain });
+    stream.send({ node, type_url: cds });
+    await stream.next();
+    const [proxy] = one.server.proxies();
+    expect(proxy?.connectionSinceMs).toBeGreaterThanOrEqual(beforeMs);
+    expect(proxy?.connectionSinceMs).toBeLessThanOrEqual(proxy?.connectedSinceMs ?? 0);
+  });
 });
+
+/** A TLS handshake, with the session of an earlier one where there is one. */
+function shake(
+  { address }: TestMesh,
+  ca: string,
+  session?: Buffer,
+): Promise<{ readonly isResumed: boolean; readonly session?: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const port = Number(address.slice(address.lastIndexOf(':') + 1));
+    const socket = connectTls({
+      ...{ host: '127.0.0.1', port, ca, servername: 'localhost', ALPNProtocols: ['h2'] },
+      ...(session !== undefined && { session }),
+    });
+    const end = (given?: Buffer): void => {
+      const isResumed = socket.isSessionReused();
+      resolve({ isResumed, ...(given !== undefined && { session: given }) });
+      socket.destroy();
+    };
+    // In TLS 1.3 a session comes after the handshake, and none where one was resumed.
+    socket.once('session', end);
+    socket.once('secureConnect', () => {
+      if (socket.isSessionReused()) end();
+    });
+    socket.once('error', reject);
+    socket.resume();
+  });
+}
 
 describe('stopping', () => {
   test('streams are told, and the server is gone in bounded time', async () => {

@@ -100,12 +100,18 @@ export function createXdsServer<I extends StreamIdentity>(
   const server = new grpc.Server(channelOptions(options));
   // Connections are ours, so that one whose client does not read can be cut.
   const sockets = new Map<string, Socket>();
+  const connectedAtMs = new WeakMap<Socket, number>();
   const injector = server.createConnectionInjector(
     renewable ?? grpc.ServerCredentials.createInsecure(),
   );
   const addStream = (call: Call, isDelta: boolean): void => {
     const peer = call.getPeer();
-    discovery.accept(portOf(call, isDelta, () => sockets.get(peer)?.destroy()));
+    const socket = sockets.get(peer);
+    const atMs = socket === undefined ? undefined : connectedAtMs.get(socket);
+    discovery.accept({
+      ...portOf(call, isDelta, () => socket?.destroy()),
+      ...(atMs !== undefined && { connectedAtMs: atMs }),
+    });
   };
   server.register(
     `${service}StreamAggregatedResources`,
@@ -129,6 +135,7 @@ export function createXdsServer<I extends StreamIdentity>(
   const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
     const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
     sockets.set(peer, socket);
+    connectedAtMs.set(socket, options.clock.now());
     socket.once('close', () => sockets.delete(peer));
     // A connection may break at any time; the streams on it hear of it by themselves.
     socket.on('error', () => socket.destroy());

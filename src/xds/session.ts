@@ -333,6 +333,7 @@ export function openSession<I extends StreamIdentity>(
         peer: port.peer,
         isDelta: port.isDelta,
         connectedSinceMs: live.sinceMs,
+        ...(port.connectedAtMs !== undefined && { connectionSinceMs: port.connectedAtMs }),
         unsentBytes: flow.pendingBytes(),
         state: live.state.snapshot(),
       };

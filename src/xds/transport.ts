@@ -26,6 +26,8 @@ export interface StreamPort {
   readonly isDelta: boolean;
   /** `address:port` of the client. */
   readonly peer: string;
+  /** When its connection was accepted, in milliseconds since the epoch; absent where none is known. */
+  readonly connectedAtMs?: number;
   readonly metadata: RequestMetadata;
   /** Called once, before anything else. `closed` is called once, however the stream ends. */
   listen(handlers: { message(bytes: Uint8Array): void; closed(): void }): void;
