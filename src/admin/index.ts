@@ -7,8 +7,13 @@ export {
   type HealthServerOptions,
 } from './server.js';
 export type {
+  AdminActions,
+  AdminOutcome,
   AdminViews,
   AuthorityView,
+  CaRootView,
+  CaRotationView,
+  CaView,
   ConfigEntry,
   ConfigView,
   ExplainQuery,

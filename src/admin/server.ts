@@ -1,8 +1,11 @@
-/** The admin API, read-only JSON over a unix socket that only the control plane's user may open; and health over HTTP. */
+/**
+ * The admin API, JSON over a unix socket that only the control plane's user may open; and health over
+ * HTTP. It reads, but for the few verbs that POST: whoever may open the socket may do them.
+ */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import fastify, { type FastifyInstance } from 'fastify';
-import type { AdminViews, ExplainQuery } from './views.js';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { AdminActions, AdminOutcome, AdminViews, ExplainQuery } from './views.js';
 
 /** A running admin API. */
 export interface AdminServer {
@@ -49,6 +52,7 @@ function routes(app: FastifyInstance, views: AdminViews): void {
     '/v1/state',
     (_request, reply) => views.state?.() ?? reply.code(404).send({ message: 'no state is told' }),
   );
+  app.get('/v1/ca', () => views.ca());
   app.get('/v1/proxies', () => views.proxies());
   app.get('/v1/diagnostics', () => views.diagnostics());
   app.get<{ Params: { namespace: string; pod: string } }>(
@@ -72,15 +76,39 @@ function routes(app: FastifyInstance, views: AdminViews): void {
   );
 }
 
+const rotateSchema = {
+  body: {
+    type: 'object',
+    required: ['mode'],
+    additionalProperties: false,
+    properties: { mode: { type: 'string', enum: ['staged', 'forced'] } },
+  },
+} as const;
+
+function answer(reply: FastifyReply, outcome: AdminOutcome<unknown>): FastifyReply {
+  return outcome.ok ? reply.send(outcome.value) : reply.code(409).send({ message: outcome.error });
+}
+
+function verbs(app: FastifyInstance, actions: AdminActions): void {
+  app.post<{ Body: { readonly mode: 'staged' | 'forced' } }>(
+    '/v1/ca/rotate',
+    { schema: rotateSchema },
+    async ({ body }, reply) => answer(reply, await actions.rotate(body.mode)),
+  );
+  app.post('/v1/ca/abort', async (_request, reply) => answer(reply, await actions.abortRotation()));
+}
+
 /**
  * An admin API on `socketPath` (mode 0600). A socket that an earlier process left is replaced.
  */
 export function createAdminServer(options: {
   readonly socketPath: string;
   readonly views: AdminViews;
+  readonly actions: AdminActions;
 }): AdminServer {
   const app = fastify({ logger: false, bodyLimit: 1024 });
   routes(app, options.views);
+  verbs(app, options.actions);
   return {
     async start(): Promise<void> {
       await mkdir(dirname(options.socketPath), { recursive: true, mode: 0o700 });

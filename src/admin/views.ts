@@ -80,6 +80,59 @@ export interface AuthorityView {
   readonly serverNotAfterMs?: number;
 }
 
+/** A root of the authority and what it has signed for itself. Times are milliseconds since the epoch. */
+export interface CaRootView {
+  readonly slot: 'active' | 'next' | 'retired';
+  /** SHA-256 of its certificate, hexadecimal. */
+  readonly fingerprint: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** Whether its key rests with the control plane; else new intermediates come from elsewhere. */
+  readonly hasKey: boolean;
+  readonly issuers: readonly { readonly kind: string; readonly notAfterMs: number }[];
+}
+
+/** How far the rotation of the root has come. */
+export interface CaRotationView {
+  readonly phase: 'none' | 'publishing' | 'draining';
+  readonly mode: 'staged' | 'forced';
+  /** When the rotation and when this phase began, in milliseconds since the epoch. */
+  readonly startedAtMs?: number;
+  readonly sinceMs?: number;
+  /** Who and what holds it back. */
+  readonly waiting: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly why: string;
+  }[];
+  /** Pods that were away for so long that they do not count any more. */
+  readonly leftBehind: readonly string[];
+  /** Why the evidence could not be looked at. */
+  readonly problem?: string;
+}
+
+/** The certificate authority as one replica has it; nothing of it is secret. */
+export interface CaView {
+  readonly replica: string;
+  readonly isLeader: boolean;
+  readonly nowMs: number;
+  readonly trustDomain: string;
+  readonly roots: readonly CaRootView[];
+  readonly rotation: CaRotationView;
+}
+
+/** An outcome, or why there is none. */
+export type AdminOutcome<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: string };
+
+/** What the admin API lets its caller do; nothing else is changed through it. */
+export interface AdminActions {
+  /** Begins a rotation of the root, or forces the one that is under way. */
+  rotate(mode: 'staged' | 'forced'): Promise<AdminOutcome<CaView>>;
+  /** Takes back the rotation that is under way, as far as that goes. */
+  abortRotation(): Promise<AdminOutcome<CaView>>;
+}
+
 /** One replica of the control plane. Times are milliseconds since the epoch, by its own clock. */
 export interface StateView {
   readonly version: string;
@@ -104,14 +157,12 @@ export interface AdminViews {
   isReady(): boolean;
   /** Absent: this control plane does not tell. */
   state?(): StateView;
+  ca(): CaView;
   proxies(): readonly ProxyView[];
   diagnostics(): readonly unknown[];
   /** Undefined: no such workload. */
   config(pod: string): ConfigView | undefined;
   /** The explanation, or why the question has none. */
-  explain(
-    query: ExplainQuery,
-  ):
-    { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: string };
+  explain(query: ExplainQuery): AdminOutcome<unknown>;
   metrics(): Promise<string>;
 }

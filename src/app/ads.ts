@@ -1,7 +1,7 @@
 /** The ADS server as the mesh uses it: who may stream, what streams ask for, what they accept and refuse. */
 import type { Authority, TokenVerifier, WorkloadIdentity } from '../ca/index.js';
 import type { ControllerOptions } from '../cli/index.js';
-import { shortTypeName } from '../envoy/index.js';
+import { shortTypeName, typeUrls } from '../envoy/index.js';
 import { fail, ok, systemClock, type Logger } from '../lib/index.js';
 import { namespaceOf, podKey, spiffeId } from '../model/index.js';
 import type { Metrics } from '../telemetry/index.js';
@@ -23,7 +23,9 @@ import { parseListen } from './listen-address.js';
 import type { Newsroom } from './news.js';
 import type { PolicyGate } from './policy-gate.js';
 import type { Rejections } from './rejections.js';
+import { createServerRoots } from './server-roots.js';
 import type { Streams } from './streams.js';
+import type { TrustLedger } from './trust-ledger.js';
 
 /** What the server serves with. */
 export interface AdsParts {
@@ -36,6 +38,7 @@ export interface AdsParts {
   readonly gate: PolicyGate;
   readonly rejections: Rejections;
   readonly news: Newsroom;
+  readonly ledger: TrustLedger;
   readonly logger: Logger;
   readonly metrics: Metrics;
 }
@@ -52,6 +55,8 @@ export interface Ads {
   proxies(): readonly ConnectedProxy[];
   /** How far a stream has come; undefined: there is none of this id. */
   standing(streamId: string): StreamStanding | undefined;
+  /** Root of the certificate by which a sidecar knew us when it connected; undefined: not known. */
+  serverRootOf(proxy: ConnectedProxy): string | undefined;
   /** When the certificate ends that it serves with, in milliseconds since the epoch; undefined before the start. */
   serverNotAfterMs(): number | undefined;
 }
@@ -107,8 +112,9 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
       if (isWanted) demand.want(stream.streamId, namespaceOfStream(stream), name);
       else demand.release(stream.streamId, name);
     },
-    onAck(stream, { resources }): void {
+    onAck(stream, { typeUrl, resources }): void {
       gate.accepted(resources);
+      if (typeUrl === typeUrls.secret) parts.ledger.accepted(stream.streamId, resources);
       news.tellStream({ kind: 'accepted', stream });
     },
     onNack(stream, { typeUrl, resources, isCertain, message }): void {
@@ -163,6 +169,7 @@ export function createAds(parts: AdsParts): Ads {
   let server: ReturnType<typeof openServer> | undefined;
   let endRenewal = (): void => undefined;
   let notAfterMs: number | undefined;
+  const roots = createServerRoots(() => systemClock.now());
   return {
     async start(): Promise<string> {
       endRenewal = await authority.keepServerCertificate(options.serverNames, (renewed) => {
@@ -170,6 +177,7 @@ export function createAds(parts: AdsParts): Ads {
         const certificate = { certificateChain: renewed.chainPem, privateKey: renewed.keyPem };
         if (server === undefined) server = open(certificate);
         else server.renewCertificate(certificate);
+        roots.shows(renewed.root);
       });
       const port = (await server?.start()) ?? listen.port;
       server?.setServing(true);
@@ -185,6 +193,7 @@ export function createAds(parts: AdsParts): Ads {
     },
     proxies: () => server?.proxies() ?? [],
     standing: (streamId) => server?.standing(streamId),
+    serverRootOf: ({ connectionSinceMs }) => roots.at(connectionSinceMs),
     serverNotAfterMs: () => notAfterMs,
   };
 }

@@ -1,7 +1,9 @@
 /** The control plane, put together; reads as a table of contents. */
 import { createAdminServer, createHealthServer } from '../admin/index.js';
+import type { Rotation } from '../ca/index.js';
 import type { ControllerOptions, RunningController } from '../cli/index.js';
 import { createLogger, systemClock, type Logger } from '../lib/index.js';
+import { caActions, caView, type CaSources } from './ca-view.js';
 import { openDirectoryPlatform } from './directory/platform.js';
 import { openKubernetesPlatform } from './kubernetes/platform.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
@@ -10,6 +12,7 @@ import { coreOf, openMesh, type Mesh } from './mesh.js';
 import type { Platform } from './platform.js';
 import { createReadiness, type Readiness } from './readiness.js';
 import { stateView } from './state-view.js';
+import { openRotation } from './trust.js';
 import { createViews } from './views.js';
 
 function openPlatform(
@@ -55,11 +58,16 @@ async function startHealth(
 async function serveAdmin(
   options: ControllerOptions,
   { mesh, platform, readiness }: Running,
+  rotation: Rotation,
   lifecycle: Lifecycle,
 ): Promise<void> {
   const { ads, pipeline } = mesh;
   const now = (): number => systemClock.now();
   const startedAtMs = now();
+  const ca: CaSources = {
+    ...{ authority: mesh.authority, rotation, replica: platform.replica, now },
+    isLeader: () => platform.state().isLeader,
+  };
   const admin = createAdminServer({
     socketPath: options.adminSocket,
     views: createViews(
@@ -68,6 +76,7 @@ async function serveAdmin(
         cache: mesh.cache,
         metrics: mesh.metrics,
         isReady: () => readiness.now().ready,
+        ca: () => caView(ca),
         state: () => stateView({ mesh, platform, readiness, startedAtMs, nowMs: now() }),
         proxies: () => ads.proxies(),
         rejections: (pod) => mesh.rejections.of(pod),
@@ -76,6 +85,7 @@ async function serveAdmin(
       },
       now,
     ),
+    actions: caActions(ca),
   });
   await admin.start();
   lifecycle.onStop(() => admin.stop());
@@ -112,7 +122,12 @@ async function run(
   await companions.start();
   const address = await ads.start();
   lifecycle.onStop(() => ads.stop());
-  await serveAdmin(options, running, lifecycle);
+  const rotation = openRotation(options, { mesh, platform, companions });
+  rotation.begin();
+  lifecycle.onStop(() => {
+    rotation.stop();
+  });
+  await serveAdmin(options, running, rotation, lifecycle);
   return address;
 }
 

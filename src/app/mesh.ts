@@ -1,5 +1,5 @@
 /** The part of a control plane that is the same everywhere: from a source's batches to sidecars' sockets. */
-import { openAuthority, type Authority } from '../ca/index.js';
+import type { Authority } from '../ca/index.js';
 import type { ControllerOptions } from '../cli/index.js';
 import { systemClock, type Logger } from '../lib/index.js';
 import type { Diagnostic, Pod } from '../model/index.js';
@@ -19,6 +19,8 @@ import { createPolicyGate, type PolicyGate } from './policy-gate.js';
 import { createRejections, type Rejections } from './rejections.js';
 import { trustBundle } from './secrets.js';
 import { createStreams, type Streams } from './streams.js';
+import { openTrust, renewalSpreadMs } from './trust.js';
+import { createTrustLedger, type TrustLedger } from './trust-ledger.js';
 import { createTurnLoop, type TurnLoop } from './turns.js';
 
 /** A name that nobody wants any more stays computed this long, for sidecars that reconnect. */
@@ -38,6 +40,9 @@ export interface Mesh {
   readonly ads: Ads;
   readonly loop: TurnLoop;
   readonly news: News;
+  readonly ledger: TrustLedger;
+  /** The pods that have a sidecar and run, `namespace/name`. */
+  meshPods(): readonly string[];
   /** What a source has to say. */
   take(batch: SourceBatch): void;
   diagnostics(): readonly Diagnostic[];
@@ -54,25 +59,9 @@ function createMeshPipeline(options: ControllerOptions): Pipeline {
   });
 }
 
-function openTrust(
-  options: ControllerOptions,
-  platform: Platform,
-  { logger, onIssued }: { readonly logger: Logger; readonly onIssued: () => void },
-): Promise<Authority> {
-  return openAuthority({
-    store: platform.caStore,
-    ...(platform.publishedBundle !== undefined && { publishedBundle: platform.publishedBundle }),
-    trustDomain: options.trustDomain,
-    clock: systemClock,
-    lifetimes: { leafMs: options.svidTtlSeconds * 1000 },
-    audit: (line) => {
-      onIssued();
-      logger.info('certificate issued', { ...line });
-    },
-    warn: ({ code, cause }) => {
-      logger.warn('the certificate authority warns', { code, error: cause });
-    },
-  });
+/** One without an address has not begun, and holds no certificate. */
+function hasRunningSidecar({ isInMesh, isFinished, ips }: Pod): boolean {
+  return isInMesh && !isFinished && ips.length > 0;
 }
 
 /** Puts the mesh together; nothing is read or served yet, but the authority is open. */
@@ -133,19 +122,24 @@ export async function openMesh(
   });
   const gate = createPolicyGate({ policies, loop, logger });
   const rejections = createRejections((key, hash) => policies.isRejected(key, hash));
+  const ledger = createTrustLedger();
   const streams = createStreams({
-    authority,
-    clock: systemClock,
-    logger,
+    ...{ authority, clock: systemClock, logger, ledger },
+    renewalSpreadMs: renewalSpreadMs(options),
     podOf: (key) => pods.get(key),
     publish: publishNow,
   });
   const { verifier } = platform;
   const ads = createAds({
     ...{ options, authority, verifier, cache, streams, demand, gate, rejections, news, logger },
-    metrics,
+    ...{ metrics, ledger },
   });
   cache.apply(0, [trustBundle(authority.bundle())]);
+  authority.onMove(() => {
+    // First all are told to trust, then certificates are made anew.
+    publishNow([trustBundle(authority.bundle())]);
+    streams.renewAll();
+  });
   platform.verdicts.follow((verdict) => {
     gate.learn(verdict);
   });
@@ -163,7 +157,9 @@ export async function openMesh(
       ads,
       loop,
       news,
+      ledger,
     },
+    meshPods: () => [...pods.values()].filter(hasRunningSidecar).map(({ key }) => key),
     take(batch): void {
       logNew(batch.diagnostics, sourceDiagnostics, logger);
       sourceDiagnostics = batch.diagnostics;

@@ -1,6 +1,6 @@
 /** What a control plane needs of the place where it runs: a directory on one machine, or a cluster. */
 import type { SourceView } from '../admin/index.js';
-import type { Authority, CaStore, TokenVerifier } from '../ca/index.js';
+import type { Authority, CaStore, Evidence, ReplicaEvidence, TokenVerifier } from '../ca/index.js';
 import type { Logger } from '../lib/index.js';
 import type { Diagnostic } from '../model/index.js';
 import type { SourceBatch } from '../sources/index.js';
@@ -38,8 +38,19 @@ export interface Core {
   readonly isTurned: () => boolean;
 }
 
+/** What a rotation of the root asks of the place where the control plane runs. */
+export interface TrustDuties {
+  /** Whether this control plane acts for all. */
+  mayAdvance(): boolean;
+  /** Where the trust bundle is to be, for those who verify us by it, and is not as it is now; in words. */
+  unpublished(): Promise<readonly string[]>;
+  /** Tells the other replicas what this one knows, and says what they have told. */
+  exchange(own: ReplicaEvidence): Promise<Pick<Evidence, 'replicas' | 'silent'>>;
+}
+
 /** What runs beside the serving of sidecars, on this platform only. */
 export interface Companions {
+  readonly trust: TrustDuties;
   /** Called with each batch, before the turn that follows from it. */
   onBatch(batch: SourceBatch): void;
   /** Starts what must be there before sidecars are served. */

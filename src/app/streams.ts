@@ -6,6 +6,7 @@ import { nodeMetadataKeys } from '../sidecar/index.js';
 import type { ResourceChange } from '../xds/index.js';
 import { admit, type Refusal } from './identity.js';
 import { ownCertificate, streamScope, withoutCertificate } from './secrets.js';
+import type { TrustLedger } from './trust-ledger.js';
 
 /** A stream that asks to be let in; its token has been checked. */
 export interface Applicant {
@@ -28,6 +29,8 @@ export interface OpenStream {
 export interface Streams {
   open(applicant: Applicant): Promise<Result<OpenStream, Refusal>>;
   close(streamId: string): void;
+  /** Asks for everybody's certificate anew, as another root signs now; spread over some seconds. */
+  renewAll(): void;
   get(streamId: string): OpenStream | undefined;
 }
 
@@ -39,11 +42,18 @@ export interface StreamsOptions {
   /** The pod as the source has it now. */
   readonly podOf: (key: string) => Pod | undefined;
   readonly publish: (changes: readonly ResourceChange[]) => void;
+  readonly ledger: TrustLedger;
+  /** Over how much time certificates are renewed when all are, in milliseconds. */
+  readonly renewalSpreadMs: number;
+  /** Numbers in [0, 1), for that spread; by default the machine's. */
+  readonly random?: () => number;
 }
 
 interface Held {
   readonly stream: OpenStream;
   readonly cancel: () => void;
+  /** Plans the renewal anew. */
+  readonly arrange: (delayMs: number) => void;
 }
 
 /** How long a renewal that failed waits before it is tried again. */
@@ -56,7 +66,7 @@ function textOf(metadata: Applicant['metadata'], key: string): string | undefine
 
 /** Streams that nobody has joined yet. */
 export function createStreams(options: StreamsOptions): Streams {
-  const { authority, clock, logger } = options;
+  const { authority, clock, logger, ledger, random = Math.random } = options;
   const held = new Map<string, Held>();
 
   const refuse = (reason: string, message: string): Result<never, Refusal> =>
@@ -71,7 +81,9 @@ export function createStreams(options: StreamsOptions): Streams {
 
   /** Publishes a certificate and arranges for the next one. */
   const install = (streamId: string, pod: Pod, csr: string, keyFile: string, svid: Svid): void => {
-    options.publish([ownCertificate(streamId, svid, keyFile)]);
+    const certificate = ownCertificate(streamId, svid, keyFile);
+    ledger.gave(streamId, certificate.resource?.version ?? '', svid.root);
+    options.publish([certificate]);
     const renew = (): void => {
       if (!held.has(streamId)) return;
       void sign(pod, csr).then(
@@ -104,6 +116,7 @@ export function createStreams(options: StreamsOptions): Streams {
           certificateNotAfterMs: svid.notAfterMs,
         },
         cancel: clock.after(delayMs, renew),
+        arrange,
       });
     };
     arrange(renewalDelayMs(svid.renewAtMs, clock.now()));
@@ -134,7 +147,11 @@ export function createStreams(options: StreamsOptions): Streams {
       if (found === undefined) return;
       found.cancel();
       held.delete(streamId);
+      ledger.end(streamId);
       options.publish([withoutCertificate(streamId)]);
+    },
+    renewAll(): void {
+      for (const { arrange } of [...held.values()]) arrange(random() * options.renewalSpreadMs);
     },
     get: (streamId) => held.get(streamId)?.stream,
   };

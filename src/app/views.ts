@@ -1,5 +1,12 @@
 /** What the admin API shows, made from the pipeline, the streams and the cache. */
-import type { AdminViews, ConfigEntry, ConfigView, ProxyView, StateView } from '../admin/index.js';
+import type {
+  AdminViews,
+  CaView,
+  ConfigEntry,
+  ConfigView,
+  ProxyView,
+  StateView,
+} from '../admin/index.js';
 import { decodeUnknown, shortTypeName, typeUrls } from '../envoy/index.js';
 import { podKey, type Diagnostic } from '../model/index.js';
 import type { Metrics } from '../telemetry/index.js';
@@ -16,6 +23,7 @@ export interface ViewSources {
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
   readonly state: () => StateView;
+  readonly ca: () => CaView;
   readonly proxies: () => readonly ConnectedProxy[];
   readonly rejections: (pod: string) => readonly Rejection[];
   readonly stream: (streamId: string) => OpenStream | undefined;
@@ -141,6 +149,7 @@ export function createViews(sources: ViewSources, now: () => number): AdminViews
   return {
     isReady: sources.isReady,
     state: sources.state,
+    ca: sources.ca,
     proxies: () =>
       sources
         .proxies()

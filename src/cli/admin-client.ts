@@ -36,9 +36,26 @@ export function withReplicas<T>(
 ): Promise<T> {
   const { adminSocket, namespace } = flags;
   if (adminSocket !== undefined) {
-    return use([{ name: undefined, ask: (path) => askAdmin(adminSocket, path) }]);
+    const replica: Replica = {
+      name: undefined,
+      ask: (path) => askAdmin(adminSocket, path),
+      tell: (path, body) => askAdmin(adminSocket, path, body),
+    };
+    return use([replica]);
   }
   return withCluster(flags, io, async (client) => use(await readyReplicas(client, namespace)));
+}
+
+/** Has one replica do something for all. */
+export function tellAny(
+  replicas: readonly Replica[],
+  path: string,
+  body: unknown,
+): Promise<unknown> {
+  const [first] = replicas;
+  if (first === undefined) throw new CommandError('no replica of the control plane is ready');
+  // Whether one that gave no answer has done it is not known: another one is not asked.
+  return first.tell(path, body);
 }
 
 /** The answer of the first replica that has one. */
@@ -56,32 +73,40 @@ export async function askAny(replicas: readonly Replica[], path: string): Promis
 
 const timeoutMs = 10_000;
 
-/** The JSON at `path`; a {@link CommandError} that says what to do when there is none. */
-export function askAdmin(socketPath: string, path: string): Promise<unknown> {
+/**
+ * The JSON at `path`, or what a POST of `body` there leads to; a {@link CommandError} that says what
+ * to do when there is none.
+ */
+export function askAdmin(socketPath: string, path: string, body?: unknown): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const unreachable = (cause: string): CommandError =>
       new CommandError(
         `no control plane answers on ${socketPath} (${cause}); is it running, and is --admin-socket right?`,
       );
-    const asked = request({ socketPath, path, timeout: timeoutMs }, (response) => {
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    const posting = sent !== undefined && {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    };
+    const asked = request({ socketPath, path, timeout: timeoutMs, ...posting }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
-        let body: unknown;
+        let answer: unknown;
         try {
-          body = JSON.parse(text);
+          answer = JSON.parse(text);
         } catch {
           reject(new CommandError(`the control plane answered with something else than JSON`));
           return;
         }
         if (response.statusCode === 200) {
-          resolve(body);
+          resolve(answer);
           return;
         }
         const message =
-          typeof body === 'object' && body !== null && 'message' in body
-            ? String(body.message)
+          typeof answer === 'object' && answer !== null && 'message' in answer
+            ? String(answer.message)
             : `status ${String(response.statusCode)}`;
         reject(new CommandError(message));
       });
@@ -90,6 +115,6 @@ export function askAdmin(socketPath: string, path: string): Promise<unknown> {
     asked.on('error', (error) => {
       reject(unreachable(error.message));
     });
-    asked.end();
+    asked.end(sent);
   });
 }

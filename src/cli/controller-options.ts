@@ -7,6 +7,8 @@ export interface DirectoryPlatformOptions {
   readonly directory: string;
   /** Where the CA and the last good objects live; mode 0700. */
   readonly stateDirectory: string;
+  /** File kept with the trust bundle, for sidecars on this machine; absent: none. */
+  readonly rootFile?: string;
 }
 
 /** A mesh described by a Kubernetes API server. */

@@ -5,15 +5,42 @@ import { createJoinTokenIssuer, createTokenVerifier, openDirectoryStore } from '
 import type { ControllerOptions, DirectoryPlatformOptions } from '../../cli/index.js';
 import { systemClock, type Logger } from '../../lib/index.js';
 import { createDirectorySource } from '../../sources/index.js';
-import type { Platform } from '../platform.js';
+import type { Companions, Core, Platform } from '../platform.js';
+import { createRootFile } from './root-file.js';
 import { takeStateDirectory } from '../state-directory.js';
 import { createVerdictStore } from '../verdict-store.js';
 
-const noCompanions = {
-  onBatch: (): void => undefined,
-  start: (): Promise<void> => Promise.resolve(),
-  stop: (): Promise<void> => Promise.resolve(),
-};
+/** Keeps the file by which sidecars know us, where one is wanted; a directory has one control plane. */
+function openCompanions(own: DirectoryPlatformOptions, { authority, logger }: Core): Companions {
+  const { rootFile } = own;
+  const file =
+    rootFile === undefined ? undefined : createRootFile(rootFile, () => authority.bundle());
+  let end = (): void => undefined;
+  const keep = async (): Promise<void> => {
+    await file?.write().catch((error: unknown) => {
+      logger.warn('the file with the trust bundle could not be written', { file: rootFile, error });
+    });
+  };
+  return {
+    trust: {
+      mayAdvance: () => true,
+      unpublished: async () => {
+        await keep();
+        return file === undefined || (await file.isRight()) ? [] : [`file ${rootFile ?? ''}`];
+      },
+      exchange: () => Promise.resolve({ replicas: [], silent: [] }),
+    },
+    onBatch: () => undefined,
+    start: () => {
+      end = authority.onMove(() => void keep());
+      return keep();
+    },
+    stop: () => {
+      end();
+      return Promise.resolve();
+    },
+  };
+}
 
 /** Takes the state directory into use; rejects where another control plane has it. */
 export async function openDirectoryPlatform(
@@ -51,7 +78,7 @@ export async function openDirectoryPlatform(
         },
         onChange,
       }),
-    openCompanions: () => noCompanions,
+    openCompanions: (core) => openCompanions(own, core),
     waiting: () => [],
     state: () => ({ isLeader: true, sources: [] }),
     beforeStop: () => Promise.resolve(),

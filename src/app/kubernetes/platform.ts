@@ -10,9 +10,9 @@ import {
   type LeaderElector,
   type SourceLogger,
 } from '../../sources/index.js';
-import type { Companions, Core, Platform } from '../platform.js';
+import type { Companions, Core, Platform, TrustDuties } from '../platform.js';
 import { createInjector } from './injector.js';
-import { createRootsKeeper } from './roots.js';
+import { createRootsKeeper, type RootsKeeper } from './roots.js';
 import { readPublishedRoots } from './roots-published.js';
 import { createSecretCaKeeper } from './secret-ca-keeper.js';
 import { createSecretCaStore, type SecretCaStore } from './secret-ca-store.js';
@@ -21,7 +21,8 @@ import { createStatusKeeper } from './status/keeper.js';
 import { createTokenAuthority, type TokenAuthority } from './token-authority.js';
 import { untilAnswered } from './until-answered.js';
 import { createClusterVerdicts, type ClusterVerdicts } from './verdicts.js';
-import { createWebhookTrust } from './webhook-trust.js';
+import { createTrustNotes, type TrustNotes } from './trust-notes.js';
+import { createWebhookTrust, type WebhookTrust } from './webhook-trust.js';
 
 /** What the start is told with. */
 export interface OpenKubernetesOptions {
@@ -92,6 +93,30 @@ interface Made {
   readonly status: StatusKeeper;
 }
 
+/** What a rotation of the root asks of a cluster. */
+function trustDuties(
+  notes: TrustNotes,
+  {
+    roots,
+    webhook,
+    elector,
+  }: {
+    readonly roots: Pick<RootsKeeper, 'missing'>;
+    readonly webhook: Pick<WebhookTrust, 'isRight'>;
+    readonly elector: Pick<LeaderElector, 'mayWrite'>;
+  },
+): TrustDuties {
+  return {
+    mayAdvance: () => elector.mayWrite(),
+    unpublished: () =>
+      Promise.resolve([
+        ...roots.missing().map((namespace) => `ConfigMap skerry-root in namespace ${namespace}`),
+        ...(webhook.isRight() ? [] : ['the webhook’s configuration']),
+      ]),
+    exchange: (own) => notes.exchange(own),
+  };
+}
+
 /** All that runs beside the serving of sidecars. */
 function openCompanions(parts: Parts, core: Core, onMade: (made: Made) => void): Companions {
   const { own, options, client, tokens, verdicts, logger, caStore } = parts;
@@ -116,7 +141,18 @@ function openCompanions(parts: Parts, core: Core, onMade: (made: Made) => void):
     end: () => status.retire(),
   });
   onMade({ elector, status });
+  const notes = createTrustNotes({ client, namespace: options.rootNamespace, mayWrite });
+  authority.onMove(() => {
+    roots.reconcile();
+    trust.reconcile();
+    const { next, retired } = authority.slots();
+    if (next !== undefined || retired !== undefined) return;
+    notes.clear().catch((error: unknown) => {
+      logger.warn('a note for the other replicas could not be removed', { error });
+    });
+  });
   return {
+    trust: trustDuties(notes, { roots, webhook: trust, elector }),
     onBatch(batch): void {
       tokens.onBatch(batch);
       roots.onBatch(batch);

@@ -56,7 +56,8 @@ test('a slot or a record that exists is not made again', async () => {
   expect(await store.createSlot('next', new Map([['root.pem', 'c']]))).toBe(true);
   expect(await store.createRecord('published.json', '1')).toBe(true);
   expect(await store.createRecord('published.json', '2')).toBe(false);
-  await store.writeSlotFile('active', 'workload-issuer.pem', 'd');
+  expect(await store.writeSlotFile('a', 'workload-issuer.pem', 'd')).toBe(true);
+  expect(await store.writeSlotFile('z', 'workload-issuer.pem', 'e')).toBe(false);
   expect(await store.readRecord('published.json')).toBe('1');
   expect(await store.readSlot('active')).toEqual(
     new Map([
@@ -65,6 +66,44 @@ test('a slot or a record that exists is not made again', async () => {
     ]),
   );
   expect(await store.readSlot('next')).toEqual(new Map([['root.pem', 'c']]));
+});
+
+test('slots and records move at once, and only from the picture that was read', async () => {
+  const store = storeIn(await cluster().namespace());
+  await store.createSlot('active', new Map([['root.pem', 'a']]));
+  await store.createRecord('published.json', 'a');
+  const { revision } = await store.read();
+  const next = new Map([['root.pem', 'b']]);
+  const records = new Map([['published.json', 'a b']]);
+  expect(await store.rearrange(revision, { active: 'active', next }, records)).toBe(true);
+  expect(await store.rearrange(revision, { active: 'active' }, new Map())).toBe(false);
+  const moved = await store.read();
+  const arrangement = { active: 'next', retired: 'active' } as const;
+  expect(await store.rearrange(moved.revision, arrangement, new Map())).toBe(true);
+  const { slots, records: kept } = await store.read();
+  expect([...slots].map(([slot, files]) => [slot, files.get('root.pem')])).toEqual([
+    ['active', 'b'],
+    ['retired', 'a'],
+  ]);
+  expect(kept).toEqual(records);
+  expect(await store.writeSlotFile('a', 'server-issuer.pem', 'c')).toBe(true);
+  expect((await store.readSlot('retired'))?.get('server-issuer.pem')).toBe('c');
+});
+
+test('of five replicas that move the slots from one picture, one does', async () => {
+  const namespace = await cluster().namespace();
+  await storeIn(namespace).createSlot('active', new Map([['root.pem', 'a']]));
+  const { revision } = await storeIn(namespace).read();
+  const moved = await Promise.all(
+    ['b', 'c', 'd', 'e', 'f'].map((root) =>
+      storeIn(namespace).rearrange(
+        revision,
+        { active: 'active', next: new Map([['root.pem', root]]) },
+        new Map(),
+      ),
+    ),
+  );
+  expect(moved.filter(Boolean)).toHaveLength(1);
 });
 
 test('ten writers at once lose nothing', async () => {

@@ -7,7 +7,13 @@
  * (an intermediate's certificate, then its key in PKCS #8); and `published.json`.
  */
 import { z } from 'zod';
-import { CaError, type CaStore, type SlotName } from '../../ca/index.js';
+import {
+  CaError,
+  type Arrangement,
+  type CaStore,
+  type SlotFiles,
+  type SlotName,
+} from '../../ca/index.js';
 import { KubernetesApiError, type KubernetesClient } from '../../sources/index.js';
 
 /** Where the Secret is. */
@@ -42,9 +48,15 @@ const secretSchema = z.object({
 /** Replicas that write at the same time all get through in a few rounds. */
 const maxRounds = 20;
 
-function encode(files: Files): Readonly<Record<string, string>> {
+/** A text that is null is a key to be removed. */
+function encode(
+  files: ReadonlyMap<string, string | null>,
+): Readonly<Record<string, string | null>> {
   return Object.fromEntries(
-    [...files].map(([key, text]) => [key, Buffer.from(text).toString('base64')]),
+    [...files].map(([key, text]) => [
+      key,
+      text === null ? null : Buffer.from(text).toString('base64'),
+    ]),
   );
 }
 
@@ -73,6 +85,29 @@ function slotOf(files: Files, slot: SlotName): Files | undefined {
   return new Map(own.map(([key, text]) => [key.slice(prefix.length), text]));
 }
 
+const slots: readonly SlotName[] = ['active', 'next', 'retired'];
+
+function isOfSlot(key: string): boolean {
+  return slots.some((slot) => key.startsWith(keyOf(slot, '')));
+}
+
+/** What each key becomes by a rearrangement. */
+function rearranged(
+  present: Files,
+  arrangement: Arrangement,
+  records: Files,
+): ReadonlyMap<string, string | null> {
+  const next = new Map<string, string | null>(records);
+  for (const key of present.keys()) if (isOfSlot(key)) next.set(key, null);
+  for (const slot of slots) {
+    const source = arrangement[slot];
+    const files: SlotFiles | undefined =
+      typeof source === 'string' ? slotOf(present, source) : source;
+    for (const [file, text] of files ?? []) next.set(keyOf(slot, file), text);
+  }
+  return next;
+}
+
 /** A store that has read nothing yet. */
 export function createSecretCaStore(options: SecretCaStoreOptions): SecretCaStore {
   const { client, namespace } = options;
@@ -90,7 +125,9 @@ export function createSecretCaStore(options: SecretCaStoreOptions): SecretCaStor
       last = stored.files;
       return stored;
     } catch (error) {
-      if (error instanceof CaError || hasStatus(error, 404) || hasStatus(error, 409)) throw error;
+      // Where nothing can be made, the namespace is missing; else the Secret is, which callers look at.
+      const isGone = hasStatus(error, 404) && request.method !== 'POST';
+      if (error instanceof CaError || isGone || hasStatus(error, 409)) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new CaError('CaStore', `cannot ${what} Secret ${namespace}/${name}: ${why}`, error);
     }
@@ -105,14 +142,13 @@ export function createSecretCaStore(options: SecretCaStoreOptions): SecretCaStor
     }
   };
 
-  /** Both refuse with 409 when another replica was first. */
   const create = (files: Files): Promise<Stored> => {
     const labels = { 'app.kubernetes.io/name': 'skerry', 'app.kubernetes.io/managed-by': 'skerry' };
     const secret = { apiVersion: 'v1', kind: 'Secret', type: 'Opaque', data: encode(files) };
     const body = { ...secret, metadata: { name, namespace, labels } };
     return send('create', { method: 'POST', path: collection, body });
   };
-  const add = (stored: Stored, files: Files): Promise<Stored> => {
+  const write = (stored: Stored, files: ReadonlyMap<string, string | null>): Promise<Stored> => {
     const { resourceVersion } = stored;
     const body = { metadata: { resourceVersion }, data: encode(files) };
     return send('write', {
@@ -121,28 +157,8 @@ export function createSecretCaStore(options: SecretCaStoreOptions): SecretCaStor
     });
   };
 
-  /** Adds files unless `isRefused` by what is there; false when it was. */
-  const change = async (files: Files, isRefused: (present: Files) => boolean): Promise<boolean> => {
-    for (let round = 0; round < maxRounds; round += 1) {
-      const stored = await read();
-      if (stored !== undefined && isRefused(stored.files)) return false;
-      try {
-        await (stored === undefined ? create(files) : add(stored, files));
-        return true;
-      } catch (error) {
-        // 404: it went away in between.
-        if (!hasStatus(error, 409) && !hasStatus(error, 404)) throw error;
-      }
-    }
-    throw new CaError(
-      'CaStore',
-      `cannot write Secret ${namespace}/${name}: others always do so first`,
-    );
-  };
-
-  const restore = async (): Promise<boolean> => {
-    const files = last;
-    if (files === undefined || (await read()) !== undefined) return false;
+  /** False: another replica was first. */
+  const created = async (files: Files): Promise<boolean> => {
     try {
       await create(files);
       return true;
@@ -151,18 +167,79 @@ export function createSecretCaStore(options: SecretCaStoreOptions): SecretCaStor
       throw error;
     }
   };
+  /** False: another replica was first, or it is gone. */
+  const patched = async (
+    stored: Stored,
+    files: ReadonlyMap<string, string | null>,
+  ): Promise<boolean> => {
+    try {
+      await write(stored, files);
+      return true;
+    } catch (error) {
+      if (hasStatus(error, 409) || hasStatus(error, 404)) return false;
+      throw error;
+    }
+  };
+  const busy = (): CaError =>
+    new CaError('CaStore', `cannot write Secret ${namespace}/${name}: others always do so first`);
+
+  /** Adds files unless `isRefused` by what is there; false when it was. */
+  const change = async (files: Files, isRefused: (present: Files) => boolean): Promise<boolean> => {
+    for (let round = 0; round < maxRounds; round += 1) {
+      const stored = await read();
+      if (stored !== undefined && isRefused(stored.files)) return false;
+      const isDone = stored === undefined ? await created(files) : await patched(stored, files);
+      if (isDone) return true;
+    }
+    throw busy();
+  };
+
+  const restore = async (): Promise<boolean> => {
+    const files = last;
+    return files !== undefined && (await read()) === undefined && created(files);
+  };
+
+  const rearrange = async (
+    revision: string,
+    arrangement: Arrangement,
+    records: Files,
+  ): Promise<boolean> => {
+    const stored = await read();
+    if (stored?.resourceVersion !== revision) return false;
+    return patched(stored, rearranged(stored.files, arrangement, records));
+  };
 
   return {
+    read: async () => {
+      const stored = await read();
+      const files = stored?.files ?? new Map<string, string>();
+      const found = slots.flatMap((slot): readonly (readonly [SlotName, SlotFiles])[] => {
+        const own = slotOf(files, slot);
+        return own === undefined ? [] : [[slot, own]];
+      });
+      return {
+        slots: new Map(found),
+        records: new Map([...files].filter(([key]) => !isOfSlot(key))),
+        revision: stored?.resourceVersion ?? '',
+      };
+    },
+    rearrange,
     readSlot: async (slot) => slotOf((await read())?.files ?? new Map(), slot),
     createSlot: (slot, files) =>
       change(
         new Map([...files].map(([file, text]) => [keyOf(slot, file), text])),
         (present) => slotOf(present, slot) !== undefined,
       ),
-    writeSlotFile: async (slot, file, text) => {
+    writeSlotFile: async (rootPem, file, text) => {
       // Where it has been deleted, one file alone would be a slot that cannot be read.
       await restore();
-      await change(new Map([[keyOf(slot, file), text]]), () => false);
+      for (let round = 0; round < maxRounds; round += 1) {
+        const stored = await read();
+        const slot = slots.find((one) => stored?.files.get(keyOf(one, 'root.pem')) === rootPem);
+        if (stored === undefined || slot === undefined) return false;
+        if (await patched(stored, new Map([[keyOf(slot, file), text]]))) return true;
+      }
+      throw busy();
     },
     readRecord: async (record) => (await read())?.files.get(record),
     createRecord: (record, text) =>

@@ -24,6 +24,8 @@ export interface WebhookTrust {
   start(): void;
   /** Looks again: call it when this replica begins to lead, or the bundle has changed. */
   reconcile(): void;
+  /** Whether the API server knows the webhook by the bundle as it is now; true where there is no webhook. */
+  isRight(): boolean;
   stop(): Promise<void>;
 }
 
@@ -65,9 +67,12 @@ export function createWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
   let cancelResync = (): void => undefined;
   let starting = Promise.resolve();
 
+  const patchNow = (): readonly unknown[] =>
+    present === undefined
+      ? []
+      : patchFor(present, Buffer.from(options.bundle()).toString('base64'));
   const repair = async (): Promise<RepairOutcome> => {
-    if (present === undefined) return 'right';
-    const patch = patchFor(present, Buffer.from(options.bundle()).toString('base64'));
+    const patch = patchNow();
     if (patch.length === 0) return 'right';
     try {
       const request = { method: 'PATCH', path: `${collection}/${name}`, body: patch } as const;
@@ -117,6 +122,7 @@ export function createWebhookTrust(options: WebhookTrustOptions): WebhookTrust {
       starting = reflector.start().catch(() => undefined);
     },
     reconcile,
+    isRight: () => patchNow().length === 0,
     async stop(): Promise<void> {
       cancelResync();
       await reflector.stop();

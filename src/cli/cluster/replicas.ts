@@ -16,6 +16,8 @@ export interface Replica {
   readonly name: string | undefined;
   /** The JSON at a path of its admin API. */
   ask(path: string): Promise<unknown>;
+  /** Has it do something: POSTs `body` there; what it answers. */
+  tell(path: string, body: unknown): Promise<unknown>;
 }
 
 /** A pod of the control plane. */
@@ -66,8 +68,8 @@ export function replicaOf(
   namespace: string,
   pod: string,
 ): Replica {
-  const ask = async (path: string): Promise<unknown> => {
-    const command = ['skerry', 'admin', 'get', path];
+  const run = async (...verb: readonly string[]): Promise<unknown> => {
+    const command = ['skerry', 'admin', ...verb];
     const signal = AbortSignal.timeout(timeoutMs);
     const result = await client
       .exec({ namespace, pod, container, command, signal })
@@ -86,7 +88,11 @@ export function replicaOf(
       throw new CommandError(`${pod} answered with something else than JSON`);
     }
   };
-  return { name: pod, ask };
+  return {
+    name: pod,
+    ask: (path) => run('get', path),
+    tell: (path, body) => run('post', path, JSON.stringify(body)),
+  };
 }
 
 /** The replicas that are ready; a {@link CommandError} that says what to do when none is. */

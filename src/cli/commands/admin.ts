@@ -2,14 +2,22 @@
 import type { Command } from 'commander';
 import { adminSocketOption, askAdmin } from '../admin-client.js';
 import type { CommandDefinition } from '../command.js';
-import type { Io } from '../io.js';
+import { CommandError, exitCode, type Io } from '../io.js';
 
 const defaultSocket = '/run/skerry/admin.sock';
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new CommandError(`expected JSON, found ${text.slice(0, 80)}`, exitCode.usage);
+  }
+}
 
 /** The command. */
 export const adminCommand: CommandDefinition = {
   name: 'admin',
-  summary: 'read the admin API of the control plane on this machine',
+  summary: 'ask the admin API of the control plane on this machine',
   example: 'skerry admin get /v1/state',
   isHidden: true,
   configure(command: Command, io: Io): void {
@@ -21,6 +29,17 @@ export const adminCommand: CommandDefinition = {
       .addOption(adminSocketOption().default(defaultSocket))
       .action(async (path: string, flags: { readonly adminSocket: string }) => {
         io.stdout.write(`${JSON.stringify(await askAdmin(flags.adminSocket, path))}\n`);
+      });
+    command
+      .command('post')
+      .description('send JSON to a path, and print the answer')
+      .copyInheritedSettings(command)
+      .argument('<path>', 'such as /v1/ca/abort')
+      .argument('<body>', 'JSON')
+      .addOption(adminSocketOption().default(defaultSocket))
+      .action(async (path: string, body: string, flags: { readonly adminSocket: string }) => {
+        const answer = await askAdmin(flags.adminSocket, path, parseBody(body));
+        io.stdout.write(`${JSON.stringify(answer)}\n`);
       });
   },
 };

@@ -1,8 +1,9 @@
-/** `skerry ca`: the certificate authority that rests in a state directory. */
+/** `skerry ca`: the certificate authority, of a control plane that runs or in a state directory. */
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { openAuthority, openDirectoryStore } from '../../ca/index.js';
 import { systemClock } from '../../lib/index.js';
+import { addRunningVerbs } from '../ca/running.js';
 import type { CommandDefinition } from '../command.js';
 import { CommandError, type Io } from '../io.js';
 
@@ -55,9 +56,10 @@ async function bundle(flags: Flags, io: Io): Promise<void> {
 /** The command. */
 export const caCommand: CommandDefinition = {
   name: 'ca',
-  summary: 'make the certificate authority, or print its trust bundle',
-  example: 'skerry ca bundle --state-dir /var/lib/skerry > root.pem',
-  configure(command: Command, io: Io): void {
+  summary: 'the certificate authority: its state, the rotation of its root, its trust bundle',
+  example: 'skerry ca status',
+  configure(command: Command, io: Io, exit): void {
+    addRunningVerbs(command, io, exit);
     const verbs = [
       ['init', 'make the root if there is none, and print the trust bundle (PEM)', init],
       ['bundle', 'print the trust bundle (PEM)', bundle],

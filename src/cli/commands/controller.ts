@@ -9,6 +9,7 @@ import { CommandError, exitCode, type Io } from '../io.js';
 interface Flags {
   readonly directory?: string;
   readonly stateDir?: string;
+  readonly rootFile?: string;
   readonly kubernetes: boolean;
   readonly kubeconfig?: string;
   readonly replica?: string;
@@ -65,7 +66,11 @@ function platformOf(flags: Flags): ControllerOptions['platform'] {
     if (directory === undefined || stateDir === undefined) {
       throw usage('expected --directory with --state-dir, or --kubernetes; found neither');
     }
-    return { kind: 'directory', directory, stateDirectory: stateDir };
+    const { rootFile } = flags;
+    return {
+      ...{ kind: 'directory', directory, stateDirectory: stateDir },
+      ...(rootFile !== undefined && { rootFile }),
+    };
   }
   if (directory !== undefined) throw usage('expected --kubernetes or --directory, found both');
   return {
@@ -118,6 +123,12 @@ function addPlatform(command: Command): void {
         '--state-dir <dir>',
         'with --directory: where the CA and the last good objects are kept',
       ).env('SKERRY_STATE_DIR'),
+    )
+    .addOption(
+      new Option(
+        '--root-file <file>',
+        'with --directory: a file kept with the trust bundle, for sidecars on this machine',
+      ).env('SKERRY_ROOT_FILE'),
     )
     .addOption(
       new Option('--kubernetes', 'serve what a Kubernetes API server holds')

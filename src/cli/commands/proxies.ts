@@ -1,6 +1,7 @@
 /** `skerry proxies`: the sidecars that are connected, what they have, what they refused. */
 import { Option, type Command } from 'commander';
 import type { ProxyView } from '../../admin/index.js';
+import { formatAge } from '../age.js';
 import { controlPlaneOptions, withReplicas, type ControlPlaneFlags } from '../admin-client.js';
 import type { Replica } from '../cluster/replicas.js';
 import type { CommandDefinition } from '../command.js';
@@ -9,16 +10,6 @@ import type { Io, OutputFormat } from '../io.js';
 
 interface Flags extends ControlPlaneFlags {
   readonly output: OutputFormat;
-}
-
-/** `3d4h`, `12m`, `9s`: the two largest units at most. */
-export function formatAge(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.floor(minutes / 60);
-  if (hours >= 48) return `${String(Math.floor(hours / 24))}d${String(hours % 24)}h`;
-  if (hours >= 1) return `${String(hours)}h${String(minutes % 60)}m`;
-  return minutes >= 1 ? `${String(minutes)}m${String(seconds % 60)}s` : `${String(seconds)}s`;
 }
 
 /** A sidecar, and the replica that it is connected to; undefined where there is only one. */
