@@ -13,6 +13,8 @@ export interface ControllerSettings {
   readonly directory: string;
   readonly stateDirectory: string;
   readonly adminSocket: string;
+  /** File kept with the trust bundle, which every sidecar reads. */
+  readonly rootFile: string;
   readonly meshCidrs: readonly string[];
   readonly outbound: 'on-demand' | 'eager';
   readonly accessLog: 'Off' | 'Errors' | 'All';
@@ -28,6 +30,7 @@ export function controllerArgs(settings: ControllerSettings): readonly string[] 
     ...['--state-dir', settings.stateDirectory],
     ...['--listen', `${controlPlaneIp}:${controlPlanePort}`],
     ...['--admin-socket', settings.adminSocket],
+    ...['--root-file', settings.rootFile],
     ...settings.meshCidrs.flatMap((cidr) => ['--mesh-cidr', cidr]),
     ...['--outbound', settings.outbound],
     ...['--access-log', settings.accessLog],

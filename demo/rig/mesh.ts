@@ -1,5 +1,5 @@
 /** Brings up a whole mesh on this machine from a directory of YAML, and takes it down again. */
-import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startAgent, type Agent } from './agent.js';
 import { findCheckout } from './checkout.js';
@@ -172,7 +172,7 @@ async function layGround(options: MeshOptions, undo: (() => Promise<void>)[]): P
     runDirectory,
     skerry: checkout.skerry,
     settings: {
-      directory,
+      ...{ directory, rootFile: rootBundle },
       meshCidrs: [podCidr, serviceCidr],
       outbound: options.outbound ?? 'on-demand',
       accessLog: options.accessLog ?? 'Errors',
@@ -182,8 +182,6 @@ async function layGround(options: MeshOptions, undo: (() => Promise<void>)[]): P
     prober,
   });
   undo.push(() => controlPlane.stop());
-  await mkdir(join(runDirectory, 'trust'));
-  await writeFile(rootBundle, await controlPlane.rootBundle());
   return { ...ground, controlPlane };
 }
 
