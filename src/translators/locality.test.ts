@@ -87,11 +87,15 @@ test('an object that is equal to the former one reruns nothing', () => {
   expect(names(result)).toEqual([]);
 });
 
-test('a pod that becomes terminating sends nothing by itself', () => {
+test('a pod that is being deleted leaves the endpoints of its Service and drains its own inbound side', () => {
   const pod = { ...largePod(4, 0, size), isTerminating: true };
   const result = shared.apply({ pods: new Map([[pod.key, pod]]) });
-  expect(names(result)).toEqual([]);
-  expect(count(result)).toBeLessThanOrEqual(16);
+  expect(names(result)).toEqual([
+    'mesh ClusterLoadAssignment http|10.96.0.4:80',
+    'pod/ns-4/s-4-0 RouteConfiguration inbound/8080',
+    'pod/ns-4/s-4-0 RouteConfiguration inbound/other',
+  ]);
+  expect(count(result)).toBeLessThanOrEqual(24);
 });
 
 test('a new Service sends nothing before somebody asks for it', () => {
