@@ -42,13 +42,11 @@ describe('without a policy', () => {
   (suite.rig.kind === 'local' ? test : test.skip)(
     'the wire between pods carries nothing that can be read, where both have a sidecar',
     async () => {
-      const seen = await captureText(suite.rig, webIp, async () => {
+      const seen = await captureText(suite.rig, { ip: webIp, last: 'in-plaintext' }, async () => {
         const secret = { 'x-secret': 'between-sidecars' };
         await caller.http({ url: 'http://web/', headers: secret });
         await plain.http({ url: 'http://web.mtls/', headers: { 'x-secret': 'in-plaintext' } });
       });
-      // That the search would have found it.
-      expect(seen).toContain('in-plaintext');
       expect(seen).not.toContain('between-sidecars');
     },
   );
