@@ -33,6 +33,9 @@ export function feed(batch: SourceBatch, { loop, gate, pods }: FeedTargets): voi
       case 'namespaces':
         loop.put('namespaces', change.key, change.value);
         break;
+      case 'keySets':
+        loop.put('keySets', change.key, change.value);
+        break;
       case 'nodes':
         loop.put('nodes', change.key, change.value);
         break;

@@ -55,6 +55,7 @@ function emptyPending(): Pending {
     pods: new Map(),
     namespaces: new Map(),
     nodes: new Map(),
+    keySets: new Map(),
     policies: new Map(),
     demand: new Map(),
     namespaceDemand: new Map(),

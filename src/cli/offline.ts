@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import type {
   Diagnostic,
   EndpointSlice,
+  KeySet,
   Namespace,
   Node,
   Pod,
@@ -92,6 +93,7 @@ function toPipelineChanges(changes: readonly SourceChange[]): PipelineChanges {
     pods: new Map<string, Pod | undefined>(),
     namespaces: new Map<string, Namespace | undefined>(),
     nodes: new Map<string, Node | undefined>(),
+    keySets: new Map<string, KeySet | undefined>(),
     policies: new Map<string, TrafficPolicy | RefusedPolicy | undefined>(),
   };
   for (const change of changes) {

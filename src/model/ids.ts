@@ -10,6 +10,8 @@ export type PodKey = Branded<'PodKey'>;
 export type SliceKey = Branded<'SliceKey'>;
 /** `namespace/name` of a TrafficPolicy. */
 export type PolicyKey = Branded<'PolicyKey'>;
+/** `namespace/name` of a ConfigMap with a key set. */
+export type KeySetKey = Branded<'KeySetKey'>;
 /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>` (SPIFFE-ID, section 2). */
 export type SpiffeId = Branded<'SpiffeId'>;
 
@@ -31,6 +33,11 @@ export function sliceKey(namespace: string, name: string): SliceKey {
 /** The key of a TrafficPolicy. */
 export function policyKey(namespace: string, name: string): PolicyKey {
   return `${namespace}/${name}` as PolicyKey;
+}
+
+/** The key of a ConfigMap with a key set. */
+export function keySetKey(namespace: string, name: string): KeySetKey {
+  return `${namespace}/${name}` as KeySetKey;
 }
 
 /** The identity of a service account's workloads. */

@@ -4,6 +4,7 @@ export {
   podKey,
   sliceKey,
   policyKey,
+  keySetKey,
   spiffeId,
   namespaceOf,
   nameOf,
@@ -11,6 +12,7 @@ export {
   type PodKey,
   type SliceKey,
   type PolicyKey,
+  type KeySetKey,
   type SpiffeId,
 } from './ids.js';
 export { formatRef, type Diagnostic, type ObjectRef, type SourcePosition } from './diagnostic.js';
@@ -69,5 +71,5 @@ export type {
   TextMatch,
   TrafficPolicy,
 } from './policy.js';
-export type { JwtIssuer, JwtKeys, JwtSetting } from './jwt.js';
+export { keySetLabel, type JwtIssuer, type JwtKeys, type JwtSetting, type KeySet } from './jwt.js';
 export type { ServiceRef } from './service-ref.js';

@@ -1,10 +1,23 @@
 /** `inbound.jwt` as parsed: who may issue tokens, and whether calls must bring one. */
 
+import type { KeySetKey } from './ids.js';
+
 /** Where the public keys of an issuer come from. */
-export interface JwtKeys {
-  readonly kind: 'inline';
+export type JwtKeys =
   /** A key set as JSON, with usable keys only. */
-  readonly jwks: string;
+  | { readonly kind: 'inline'; readonly jwks: string }
+  /** The name of a ConfigMap in the policy's namespace: see {@link KeySet}. */
+  | { readonly kind: 'configMap'; readonly name: string };
+
+/** A label with this value lets sidecars have the key set of a ConfigMap. */
+export const keySetLabel = 'skerry.dev/jwks';
+
+/** A ConfigMap with the public keys of an issuer. */
+export interface KeySet {
+  readonly kind: 'KeySet';
+  readonly key: KeySetKey;
+  /** As JSON, with usable keys only; absent: there is none. */
+  readonly jwks?: string;
 }
 
 /** One entry of `issuers`. */

@@ -61,6 +61,7 @@ export function toGraphChanges(mesh: Mesh, changes: PipelineChanges, isFirst: bo
   write(sources.pods, changes.pods);
   write(sources.namespaces, changes.namespaces);
   write(sources.nodes, changes.nodes);
+  write(sources.keySets, changes.keySets);
   write(sources.policies, changes.policies);
   write(sources.demand, changes.demand);
   write(sources.namespaceDemand, changes.namespaceDemand);

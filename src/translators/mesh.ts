@@ -1,7 +1,15 @@
 /** The collections of the mesh that are written or read from outside, as handles. */
 import type { Collection, Graph, Lookup, Source } from '../graph/index.js';
 import type { ClusterIr, EndpointsIr, OutboundListenerIr, OutboundRoutesIr } from '../ir/index.js';
-import type { Diagnostic, EndpointSlice, Namespace, Node, Pod, Service } from '../model/index.js';
+import type {
+  Diagnostic,
+  EndpointSlice,
+  KeySet,
+  Namespace,
+  Node,
+  Pod,
+  Service,
+} from '../model/index.js';
 import type { PipelineSettings } from './pipeline-contract.js';
 import type { Scoped, ScopedResource } from './scoped-resource.js';
 import type { PolicyForm } from './to-ir/attach.js';
@@ -20,6 +28,7 @@ export interface PipelineSources {
   readonly pods: Source<Pod>;
   readonly namespaces: Source<Namespace>;
   readonly nodes: Source<Node>;
+  readonly keySets: Source<KeySet>;
   readonly policies: Source<PolicyForm>;
   readonly demand: Source<true>;
   readonly namespaceDemand: Source<true>;

@@ -4,6 +4,7 @@ import type { InboundIr, OutboundListenerIr, VirtualHostIr } from '../ir/index.j
 import type {
   Diagnostic,
   EndpointSlice,
+  KeySet,
   Namespace,
   Node,
   Pod,
@@ -40,6 +41,8 @@ export interface PipelineChanges {
   readonly namespaces?: ReadonlyMap<string, Namespace | undefined>;
   /** By name. */
   readonly nodes?: ReadonlyMap<string, Node | undefined>;
+  /** By KeySetKey. */
+  readonly keySets?: ReadonlyMap<string, KeySet | undefined>;
   /** The form in force of each policy. */
   readonly policies?: ReadonlyMap<string, TrafficPolicy | RefusedPolicy | undefined>;
   /** Cluster names that some sidecar asks for. */

@@ -10,6 +10,7 @@ import {
   type TokenKey,
 } from '../../../src/translators/to-envoy/testing/tokens.js';
 import { claim } from '../../kit/claim.js';
+import { diagnostics } from '../../kit/control-plane.js';
 import { manifest, trafficPolicy } from '../../kit/manifest.js';
 import { eventually, untilLogged } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
@@ -50,7 +51,7 @@ afterAll(async () => {
   await stopSuiteMesh(mesh);
 });
 
-/** `/open` is for everybody, `/user` for holders of a token, `/staff` for some claims. */
+/** No keys: the ConfigMap holds no key set at all. `/open` is for everybody, `/user` for holders of a token, `/staff` for some claims. */
 async function configure(keys: readonly TokenKey[]): Promise<void> {
   const when = (value: string) => [{ claim: 'groups', issuer: sso, values: [value] }];
   const holders = [sso, partner].map((issuer) => ({
@@ -66,7 +67,7 @@ async function configure(keys: readonly TokenKey[]): Promise<void> {
           {
             issuer: sso,
             audiences: ['shop'],
-            jwks: { inline: keySet(...keys) },
+            jwks: { configMap: 'sso-keys' },
             claimToHeaders: { sub: 'x-user', 'realm_access.roles': 'x-roles' },
           },
           {
@@ -86,7 +87,13 @@ async function configure(keys: readonly TokenKey[]): Promise<void> {
       },
     },
   });
-  await mesh.writeManifest('60-sign-on.yaml', manifest(policy));
+  const published = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'sso-keys', namespace: 'a', labels: { 'skerry.dev/jwks': 'true' } },
+    data: { 'jwks.json': keys.length === 0 ? 'nonsense' : keySet(...keys) },
+  };
+  await mesh.writeManifest('60-sign-on.yaml', manifest(policy, published));
 }
 
 const bearer = (token: string): string => `authorization: Bearer ${token}`;
@@ -271,4 +278,25 @@ test('keys are rotated under load and no request fails', async () => {
   }
   expect(total).toBeGreaterThan(500);
   claim('jwt', `failed of ${String(total)} requests during ${String(rotations)} rotations:`, 0);
+});
+
+test('a ConfigMap that is no key set shuts out its issuer alone, and is named', async () => {
+  await configure([]);
+  await eventually('the end of all keys', async () =>
+    (await ask(caller, '/open', bearer(good))) === 401 ? true : undefined,
+  );
+  expect(await ask(caller, '/user', bearer(ofPartner))).toBe(200);
+  expect(await ask(caller, '/open')).toBe(200);
+  const found = await diagnostics(mesh.controlPlane());
+  expect(found.filter(({ code }) => code === 'NoUsableKey')).toMatchObject([
+    { object: { kind: 'TrafficPolicy', namespace: 'a', name: 'sign-on' }, value: 'sso-keys' },
+  ]);
+  expect(found.find(({ object }) => object?.kind === 'ConfigMap')).toMatchObject({
+    object: { namespace: 'a', name: 'sso-keys' },
+    field: 'data["jwks.json"]',
+  });
+  await configure([ssoKey]);
+  await eventually('the keys again', async () =>
+    (await ask(caller, '/staff', bearer(good))) === 200 ? true : undefined,
+  );
 });

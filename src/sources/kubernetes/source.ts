@@ -1,5 +1,6 @@
 /** A Kubernetes API server as a source. Holds state: one copy of each collection. */
 import { backoffDelayMs, wait, type Clock } from '../../lib/index.js';
+import { keySetLabel } from '../../model/index.js';
 import type { SourceBatch } from '../change.js';
 import { defaultRootNamespace } from '../directory/root-namespace.js';
 import type { SourceLogger } from '../directory/source.js';
@@ -62,6 +63,7 @@ const paths: Readonly<Record<CollectionName, string>> = {
   services: '/api/v1/services',
   pods: '/api/v1/pods',
   slices: '/apis/discovery.k8s.io/v1/endpointslices',
+  keySets: '/api/v1/configmaps',
   policies: '/apis/skerry.dev/v1alpha1/trafficpolicies',
 };
 
@@ -71,7 +73,13 @@ const kindNames: Readonly<Record<CollectionName, string>> = {
   services: 'services',
   pods: 'pods',
   slices: 'endpointslices',
+  keySets: 'configmaps',
   policies: 'trafficpolicies.skerry.dev',
+};
+
+/** Only what is offered by its label comes over the wire: no other ConfigMap is read. */
+const queries: Partial<Record<CollectionName, Readonly<Record<string, string>>>> = {
+  keySets: { labelSelector: `${keySetLabel}=true` },
 };
 
 /** How often the copies are compared with the original. */
@@ -117,6 +125,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
   const reflect = (collection: CollectionName): Reflector =>
     createReflector<ParsedObject>({
       ...{ client, clock, random, path: paths[collection], read: readerOf(collection) },
+      query: queries[collection] ?? {},
       onChange: (changes) => {
         for (const { key, value } of changes) {
           table.set(collection, key, value);

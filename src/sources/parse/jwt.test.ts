@@ -2,6 +2,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { readKeySet } from './jwks.js';
+import { parseObject } from './objects.js';
 import { parseTrafficPolicy, type ParsedPolicy } from './traffic-policy.js';
 
 type Jwk = Readonly<Record<string, unknown>>;
@@ -164,5 +165,60 @@ describe('the section', () => {
     );
     // Tokens guard the door as rules do: what cannot be read keeps it shut.
     expect(refused?.spokeOfAuthorization).toBe(true);
+  });
+});
+
+describe('a ConfigMap', () => {
+  const configMap = (data: unknown, labels: object = { 'skerry.dev/jwks': 'true' }): unknown => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'sso', namespace: 'shop', labels },
+    data,
+  });
+  const read = (object: unknown) => parseObject(object, { rootNamespace: 'skerry-system' });
+  const { jwks } = readKeySet(inline);
+
+  test.each([
+    ['by its entry', { 'jwks.json': inline, other: 'x' }],
+    ['by its only entry', { 'keys.json': inline }],
+  ])('is read %s', (_how, data) => {
+    expect(read(configMap(data))).toMatchObject({
+      kind: 'ours',
+      collection: 'keySets',
+      key: 'shop/sso',
+      outcome: { kind: 'good', row: { value: { kind: 'KeySet', key: 'shop/sso', jwks } } },
+      diagnostics: [],
+    });
+  });
+
+  test.each([[{}], [{ 'skerry.dev/jwks': 'yes' }], [{ 'skerry.dev/jwks': true }]])(
+    'with labels %j is nobody’s business here',
+    (labels) => {
+      expect(read(configMap({ 'jwks.json': 'x' }, labels))).toEqual({ kind: 'foreign' });
+    },
+  );
+
+  test.each<readonly [unknown, string]>([
+    [{ 'jwks.json': 'x' }, 'data["jwks.json"]'],
+    [{ 'jwks.json': set(secret) }, 'data["jwks.json"]'],
+    [{ a: inline, b: inline }, 'data["jwks.json"]'],
+    [{}, 'data["jwks.json"]'],
+    [undefined, 'data["jwks.json"]'],
+    [[inline], 'data'],
+    [{ 'jwks.json': 7 }, 'data["jwks.json"]'],
+  ])('with %.30j has no keys, which is said without a word of what is in it', (data, field) => {
+    const parsed = read(configMap(data));
+    expect(parsed).toMatchObject({ outcome: { kind: 'good' } });
+    expect(JSON.stringify(parsed)).not.toContain('"jwks":');
+    const { diagnostics } = parsed as { diagnostics: readonly { field?: string }[] };
+    expect(diagnostics.map((each) => each.field)).toContain(field);
+    expect(JSON.stringify(diagnostics)).not.toContain(String(secret['d']));
+  });
+
+  test('with a bad key among good ones has the good ones, and a warning', () => {
+    expect(read(configMap({ 'jwks.json': set(weak, good) }))).toMatchObject({
+      outcome: { kind: 'good', row: { value: { jwks } } },
+      diagnostics: [{ severity: 'warning', message: expect.stringContaining('2048 bits') }],
+    });
   });
 });

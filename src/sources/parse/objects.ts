@@ -3,6 +3,7 @@ import type { Result } from '../../lib/index.js';
 import type {
   Diagnostic,
   EndpointSlice,
+  KeySet,
   Namespace,
   Node,
   ObjectRef,
@@ -15,6 +16,7 @@ import { child, ownField, type Cursor } from './cursor.js';
 import { endpointSliceApi, parseEndpointSlice } from './endpoint-slice.js';
 import { createFindings, toDiagnostic } from './findings.js';
 import { isForeignKind } from './foreign-kinds.js';
+import { configMapApi, isKeySet, parseKeySet } from './key-set.js';
 import { explainNameless, readRef, type ApiKind } from './header.js';
 import { namespaceApi, parseNamespace } from './namespace.js';
 import { nearestName } from './nearest.js';
@@ -31,6 +33,8 @@ export interface CollectionRows {
   readonly pods: Pod;
   readonly namespaces: Namespace;
   readonly nodes: Node;
+  /** ConfigMaps with the public keys of an issuer. */
+  readonly keySets: KeySet;
   readonly policies: TrafficPolicy | RefusedPolicy;
 }
 
@@ -67,6 +71,8 @@ export type Outcome =
 
 interface KindReader {
   readonly api: ApiKind;
+  /** Absent: every object of the kind is read. */
+  readonly isMeant?: (object: unknown) => boolean;
   readonly collection: CollectionName;
   readonly read: (object: unknown, options: PolicyOptions) => Reading;
 }
@@ -82,6 +88,7 @@ const readers: readonly KindReader[] = [
   { api: podApi, collection: 'pods', read: readPod },
   kindReader(namespaceApi, 'namespaces', parseNamespace),
   kindReader(nodeApi, 'nodes', parseNode),
+  { api: configMapApi, isMeant: isKeySet, collection: 'keySets', read: readKeySetObject },
   { api: trafficPolicyApi, collection: 'policies', read: readPolicy },
 ];
 
@@ -92,6 +99,7 @@ export const collectionNames: readonly CollectionName[] = [
   'services',
   'pods',
   'slices',
+  'keySets',
   'policies',
 ];
 
@@ -101,7 +109,9 @@ export function parseObject(object: unknown, options: PolicyOptions): ParsedObje
   const isPolicy = ownField(object, 'kind') === trafficPolicyApi.kind;
   const group = groupOf(object);
   const kind = ownField(object, 'kind');
-  const reader = readers.find(({ api }) => api.kind === kind && api.group === group);
+  const reader = readers.find(
+    ({ api, isMeant }) => api.kind === kind && api.group === group && (isMeant?.(object) ?? true),
+  );
   const ref = readRef(object, reader?.api.isNamespaced ?? true);
   if (ref === undefined) {
     const isForeign = typeof kind === 'string' && isForeignKind(group, kind);
@@ -154,7 +164,7 @@ function unknownKind(object: unknown, ref: ObjectRef): Diagnostic {
   });
 }
 
-function kindReader<C extends Exclude<CollectionName, 'policies' | 'pods'>>(
+function kindReader<C extends Exclude<CollectionName, 'policies' | 'pods' | 'keySets'>>(
   api: ApiKind,
   collection: C,
   parse: (object: unknown) => Result<CollectionRows[C] | undefined, readonly Diagnostic[]>,
@@ -176,6 +186,12 @@ function readPod(object: unknown): Reading {
   const { pod, warnings } = result.value;
   const row: Row = { collection: 'pods', value: pod };
   return { outcome: { kind: 'good', row }, diagnostics: warnings };
+}
+
+function readKeySetObject(object: unknown): Reading {
+  const { keySet, diagnostics } = parseKeySet(object);
+  if (keySet === undefined) return { outcome: { kind: 'refused' }, diagnostics };
+  return { outcome: { kind: 'good', row: { collection: 'keySets', value: keySet } }, diagnostics };
 }
 
 function readPolicy(object: unknown, options: PolicyOptions): Reading {

@@ -1,10 +1,12 @@
 /** Random TrafficPolicies about the pools of a random mesh. */
 import fc from 'fast-check';
 import {
+  keySetKey,
   policyKey,
   type AuthorizationRule,
   type CallerRule,
   type JwtSetting,
+  type KeySet,
   type MtlsMode,
   type PolicyTarget,
   type RouteRule,
@@ -145,7 +147,10 @@ const jwt: fc.Arbitrary<JwtSetting> = fc.record(
       names.map((issuer) => ({
         issuer,
         audiences: [],
-        keys: { kind: 'inline' as const, jwks },
+        keys:
+          issuer === issuers[0]
+            ? { kind: 'inline' as const, jwks }
+            : { kind: 'configMap' as const, name: 'keys' },
         forward: false,
         fromHeaders: ['authorization'],
         claimToHeaders: [{ claim: 'sub', header: 'x-user' }],
@@ -157,6 +162,15 @@ const jwt: fc.Arbitrary<JwtSetting> = fc.record(
 );
 
 const mode: fc.Arbitrary<MtlsMode> = one('Strict', 'Permissive', 'Disabled');
+
+/** A ConfigMap that policies refer to, with keys or without. */
+export const keySet: fc.Arbitrary<KeySet> = fc
+  .record({ namespace, hasKeys: fc.boolean() })
+  .map(({ namespace: own, hasKeys }) => ({
+    kind: 'KeySet',
+    key: keySetKey(own, 'keys'),
+    ...(hasKeys ? { jwks } : {}),
+  }));
 
 /** A policy in some form. */
 export const policy: fc.Arbitrary<PolicyForm> = fc

@@ -1,12 +1,14 @@
 /** Tokens and claims: whose settings hold on a port, and what rules make of claims there. */
 import { describe, expect, test } from '@jest/globals';
 import type { InboundPortIr } from '../../ir/index.js';
-import type {
-  AuthorizationRule,
-  JwtIssuer,
-  JwtSetting,
-  PolicyTarget,
-  TrafficPolicy,
+import {
+  keySetKey,
+  type AuthorizationRule,
+  type JwtIssuer,
+  type JwtSetting,
+  type KeySet,
+  type PolicyTarget,
+  type TrafficPolicy,
 } from '../../model/index.js';
 import type { Pipeline } from '../index.js';
 import { aPod, aPolicy, aService, aSlice, compile } from '../testing/mesh-builder.js';
@@ -150,6 +152,64 @@ describe('settings of tokens', () => {
     expect(portOf(pipeline, 8080).jwt).toBeUndefined();
     expect(portOf(pipeline, 8080).http.deny).toEqual([]);
     expect(found(pipeline, 'shop/s')).toEqual(['warning AuditOnly spec.inbound.jwt']);
+  });
+});
+
+describe('keys in a ConfigMap', () => {
+  const keySet = (fields: Partial<KeySet>): KeySet => ({
+    kind: 'KeySet',
+    key: keySetKey('shop', 'sso'),
+    ...fields,
+  });
+  const inMap = issuer('a', { keys: { kind: 'configMap', name: 'sso' } });
+  const policy = on(service, 's', { jwt: { issuers: [inMap, issuer('b')] } });
+  const keysOf = (pipeline: Pipeline): readonly unknown[] =>
+    portOf(pipeline, 8080).jwt?.issuers.map(({ jwks }) => jwks) ?? [];
+  const change = (pipeline: Pipeline, row: KeySet | undefined) =>
+    pipeline.apply({ keySets: new Map([[keySetKey('shop', 'sso'), row]]) });
+
+  test('are those of the policy’s namespace', () => {
+    const pipeline = compile(...world, policy);
+    pipeline.apply({
+      keySets: new Map([
+        [keySetKey('web', 'sso'), keySet({ key: keySetKey('web', 'sso'), jwks: 'theirs' })],
+        [keySetKey('shop', 'sso'), keySet({ jwks: 'ours' })],
+      ]),
+    });
+    expect(keysOf(pipeline)).toEqual(['ours', '{"keys":["b"]}']);
+    expect(found(pipeline, 'shop/s').join()).not.toContain('NoUsableKey');
+  });
+
+  test('that nobody refers to change nothing', () => {
+    const pipeline = compile(...world, on(service, 's', { jwt: from('b') }));
+    expect(change(pipeline, keySet({ jwks: 'ours' })).resources).toEqual([]);
+  });
+
+  test('follow the ConfigMap, and nothing but the configuration of tokens is sent', () => {
+    const pipeline = compile(...world, policy);
+    change(pipeline, keySet({ jwks: 'old' }));
+    const { resources } = change(pipeline, keySet({ jwks: 'new' }));
+    expect(resources.map(({ typeUrl, name }) => [typeUrl.split('.').at(-1), name])).toEqual([
+      ['TypedExtensionConfig', 'inbound/jwt'],
+    ]);
+    expect(keysOf(pipeline)[0]).toBe('new');
+  });
+
+  test.each([
+    ['that is not there', undefined, 'there is no ConfigMap shop/sso'],
+    ['without a usable key', keySet({}), 'ConfigMap shop/sso has no usable key'],
+  ])('of a ConfigMap %s are none, for that issuer alone', (_what, row, says) => {
+    const pipeline = compile(...world, policy);
+    change(pipeline, keySet({ jwks: 'old' }));
+    change(pipeline, row);
+    expect(keysOf(pipeline)).toEqual([undefined, '{"keys":["b"]}']);
+    const diagnostics = pipeline.diagnostics().get('TrafficPolicy shop/s') ?? [];
+    expect(diagnostics.find(({ code }) => code === 'NoUsableKey')).toMatchObject({
+      severity: 'error',
+      field: 'spec.inbound.jwt.issuers[0].jwks.configMap',
+      value: 'sso',
+      message: expect.stringContaining(says),
+    });
   });
 });
 

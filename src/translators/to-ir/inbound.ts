@@ -1,7 +1,13 @@
 /** The inbound side of a workload: its ports, and what each accepts from whom. */
 import type { Read } from '../../graph/index.js';
 import type { InboundIr, InboundPortIr, Origin } from '../../ir/index.js';
-import { serviceKey, type Labels, type PolicyKey } from '../../model/index.js';
+import {
+  serviceKey,
+  type KeySet,
+  type KeySetKey,
+  type Labels,
+  type PolicyKey,
+} from '../../model/index.js';
 import {
   authorizationFeature,
   type AuthorizationDecision,
@@ -43,8 +49,10 @@ export function toInbound(
   const findings: Finding[] = [];
   const ports = portsOf(served, attachments, findings);
   const callers = callerContext(read, tables, settings.trustDomain);
+  // Read only where a policy refers to it.
+  const keySet = (key: KeySetKey): KeySet | undefined => read.get(tables.keySets, key);
   const decided = ports.map((port) => {
-    const context = { attachments, served, ports, callers };
+    const context = { attachments, served, ports, callers, keySet };
     const { ir, findings: more } = decidePort(port, context);
     findings.push(...more);
     return ir;
@@ -141,6 +149,7 @@ function decidePort(
     readonly served: readonly ServedPort[];
     readonly ports: readonly Port[];
     readonly callers: CallerContext;
+    readonly keySet: (key: KeySetKey) => KeySet | undefined;
   },
 ): { readonly ir: InboundPortIr; readonly findings: readonly Finding[] } {
   const reaching = nearestFirst(context.attachments, port.port);
@@ -150,7 +159,8 @@ function decidePort(
     protocol: port.protocol,
     hasHttpPort: (reach: Reach) => hasHttpPort(reach, context.served, context.ports),
   };
-  const tokens = jwtFeature.decide(inForce, { ...ofPort, port: port.port });
+  const { keySet } = context;
+  const tokens = jwtFeature.decide(inForce, { ...ofPort, port: port.port, keySet });
   const portContext: PortContext = {
     ...(port.port === undefined ? {} : { port: port.port }),
     ...ofPort,

@@ -1,6 +1,13 @@
 /** The collections that decisions read, as handles; pipeline.ts makes them. */
 import type { Collection, Lookup } from '../../graph/index.js';
-import type { EndpointSlice, Namespace, Node, Service, ServiceKey } from '../../model/index.js';
+import type {
+  EndpointSlice,
+  KeySet,
+  Namespace,
+  Node,
+  Service,
+  ServiceKey,
+} from '../../model/index.js';
 import type { EgressDecision, EgressPolicy } from '../policies/egress/feature.js';
 import type { RoutePolicy } from '../policies/routes/feature.js';
 import type { InboundPolicy } from './attach.js';
@@ -19,6 +26,8 @@ export interface SourceTables {
   readonly services: Collection<Service>;
   readonly namespaces: Collection<Namespace>;
   readonly nodes: Collection<Node>;
+  /** By KeySetKey. */
+  readonly keySets: Collection<KeySet>;
   /** By ServiceKey. */
   readonly slicesByService: Lookup<EndpointSlice>;
   readonly servicesByNamespace: Lookup<Service>;

@@ -211,7 +211,8 @@ const inbound: Readonly<Record<string, Entry>> = {
   'issuers[].audiences': ['Audiences of which the token must name one', 'any'],
   'issuers[].jwks': 'The public keys: one of the fields',
   'jwks.inline': 'The key set as JSON (RFC 7517)',
-  'jwks.configMap': 'A ConfigMap with the key set',
+  'jwks.configMap':
+    'A ConfigMap of the policy’s namespace with the label skerry.dev/jwks: "true"; its entry jwks.json, or its only one, is the key set',
   'jwks.url': 'Where it is fetched, through the mesh',
   'issuers[].forward': ['Whether the app sees the token', 'false'],
   'issuers[].fromHeaders': [

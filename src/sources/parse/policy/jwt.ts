@@ -25,10 +25,14 @@ const jwksSchema = strict({
   configMap: objectName.optional(),
   url: plainText.optional(),
 }).superRefine((entry, context) => {
-  for (const path of ['configMap', 'url'] as const) {
-    if (entry[path] === undefined) continue;
+  if (entry.url !== undefined) {
     const message = 'this version of Skerry cannot carry out this field';
-    context.addIssue({ code: 'custom', path: [path], message, params: { isNotImplemented: true } });
+    context.addIssue({
+      code: 'custom',
+      path: ['url'],
+      message,
+      params: { isNotImplemented: true },
+    });
   }
   if (Object.values(entry).filter((value) => value !== undefined).length === 1) return;
   const message = 'expected exactly one of inline, configMap, url';
@@ -107,7 +111,8 @@ function toIssuer(entry: IssuerEntry): readonly JwtIssuer[] {
   ];
 }
 
-function toKeys({ inline }: IssuerEntry['jwks']): JwtKeys | undefined {
+function toKeys({ inline, configMap }: IssuerEntry['jwks']): JwtKeys | undefined {
+  if (configMap !== undefined) return { kind: 'configMap', name: configMap };
   const jwks = inline === undefined ? undefined : readKeySet(inline).jwks;
   return jwks === undefined ? undefined : { kind: 'inline', jwks };
 }

@@ -1,6 +1,13 @@
 /** `inbound.jwt`: settings merged leaf by leaf, and the refusals that follow from them. */
 import type { AuthorizationRuleIr, JwtIr, JwtIssuerIr, TokenProblem } from '../../../ir/index.js';
-import type { JwtIssuer, JwtSetting } from '../../../model/index.js';
+import {
+  keySetKey,
+  keySetLabel,
+  type JwtIssuer,
+  type JwtSetting,
+  type KeySet,
+  type KeySetKey,
+} from '../../../model/index.js';
 import { policyOrigin, type InboundPolicy, type Reach } from '../../to-ir/attach.js';
 import type { Finding } from '../../to-ir/finding.js';
 import {
@@ -28,6 +35,8 @@ interface PortContext {
   readonly protocol: 'http' | 'tcp' | 'sniff';
   /** Whether what a policy's target names has any port that may carry HTTP. */
   readonly hasHttpPort: (reach: Reach) => boolean;
+  /** A ConfigMap that is offered to sidecars; undefined: there is none. */
+  readonly keySet: (key: KeySetKey) => KeySet | undefined;
 }
 
 /** What one port makes of tokens. */
@@ -45,8 +54,9 @@ const silent: JwtDecision = { http: [], tcp: [], findings: [] };
 /** Decides one port from the policies that are enforced on it. */
 function decide(
   reaching: readonly { readonly policy: InboundPolicy; readonly reach: Reach }[],
-  { port, protocol, hasHttpPort }: PortContext,
+  context: PortContext,
 ): JwtDecision {
+  const { port, protocol, hasHttpPort } = context;
   const speakers = reaching.flatMap(({ policy, reach }): Speaker<JwtSetting>[] =>
     policy.jwt === undefined ? [] : [{ policy, rank: reach.rank, says: policy.jwt }],
   );
@@ -76,8 +86,12 @@ function decide(
   }
   const names = list.map(({ issuer }) => issuer);
   const readsBearer = list.some(({ fromHeaders }) => fromHeaders.includes('authorization'));
+  const verified = list.map((entry, index) =>
+    toIssuer(entry, { index, policy: owner?.policy, context }),
+  );
+  findings.push(...verified.flatMap((each) => each.findings));
   return {
-    jwt: { name, issuers: list.map(toIssuer), isRequired, origins },
+    jwt: { name, issuers: verified.map(({ ir }) => ir), isRequired, origins },
     http: [
       ...(isRequired ? [rule({ kind: 'missing', issuers: names })] : []),
       ...(readsBearer ? [rule({ kind: 'ambiguous' })] : []),
@@ -96,9 +110,39 @@ function closed(name: string, origins: AuthorizationRuleIr['origins']): Authoriz
   return { name, from: [], to: [], when: [], alsoWithoutIdentity: false, origins };
 }
 
-function toIssuer(entry: JwtIssuer): JwtIssuerIr {
+function toIssuer(
+  entry: JwtIssuer,
+  at: {
+    readonly index: number;
+    readonly policy: InboundPolicy | undefined;
+    readonly context: PortContext;
+  },
+): { readonly ir: JwtIssuerIr; readonly findings: readonly Finding[] } {
   const { issuer, audiences, keys, forward, fromHeaders, claimToHeaders } = entry;
-  return { issuer, audiences, jwks: keys.jwks, forward, fromHeaders, claimToHeaders };
+  const rest = { issuer, audiences, forward, fromHeaders, claimToHeaders };
+  if (keys.kind === 'inline') return { ir: { ...rest, jwks: keys.jwks }, findings: [] };
+  const { index, policy, context } = at;
+  const key = keySetKey(policy?.namespace ?? '', keys.name);
+  const found = context.keySet(key);
+  if (found?.jwks !== undefined) return { ir: { ...rest, jwks: found.jwks }, findings: [] };
+  const problem =
+    found === undefined
+      ? `there is no ConfigMap ${key} with the label ${keySetLabel}: "true"`
+      : `ConfigMap ${key} has no usable key`;
+  return {
+    ir: rest,
+    findings: [
+      {
+        object: `TrafficPolicy ${policy?.key ?? ''}`,
+        code: 'NoUsableKey',
+        severity: 'error',
+        field: `${issuersLeaf.field}[${String(index)}].jwks.configMap`,
+        value: keys.name,
+        message: `${problem}, so every token of ${issuer} is refused`,
+        ports: [context.port ?? 0],
+      },
+    ],
+  };
 }
 
 function skipped(
