@@ -36,6 +36,17 @@ function service(name: string, port = 80): object {
   };
 }
 
+/** The key of RFC 7517, appendix A.1. */
+const keys = JSON.stringify({
+  keys: [
+    {
+      ...{ kty: 'EC', kid: '1', crv: 'P-256' },
+      x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+      y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+    },
+  ],
+});
+
 const policiesPath = '/apis/skerry.dev/v1alpha1/namespaces/default/trafficpolicies';
 
 function policy(name: string, mode: string): object {
@@ -88,7 +99,7 @@ afterAll(async () => {
 test('nothing is handed out before every kind can be listed, and what waits says why', async () => {
   const { source, batches } = follow();
   const started = source.start();
-  await waitFor('five kinds', () => source.waiting().length === 1);
+  await waitFor('all kinds but one', () => source.waiting().length === 1);
   await waitFor('a reason', () => (source.waiting()[0] ?? '').includes('404'));
   expect(source.waiting()[0]).toMatch(/^trafficpolicies\.skerry\.dev: .*404/);
   expect(batches).toEqual([]);
@@ -133,6 +144,43 @@ test('objects are followed: made, changed, removed, and those that do not parse'
   await waitFor('a finding', () => (batches.at(-1)?.diagnostics.length ?? 0) > 0);
   expect(rows.get('policies default/p')).toEqual(good);
   expect(JSON.stringify(batches.at(-1)?.diagnostics)).toContain('prots');
+  await source.stop();
+});
+
+test('of ConfigMaps only those are read that offer a key set, and only while they do', async () => {
+  const { source, rows, batches } = follow();
+  const maps = '/api/v1/namespaces/default/configmaps';
+  const contentType = 'application/merge-patch+json';
+  const configMap = (name: string, labels: object): object => ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, labels },
+    data: { 'jwks.json': keys },
+  });
+  const label = async (name: string, value: string | null): Promise<unknown> =>
+    await client.send({
+      ...{ method: 'PATCH', path: `${maps}/${name}`, contentType },
+      body: { metadata: { labels: { 'skerry.dev/jwks': value } } },
+    });
+  await create(maps, configMap('offered', { 'skerry.dev/jwks': 'true' }));
+  await create(maps, configMap('private', {}));
+  await source.start();
+  expect(rows.get('keySets default/offered')).toMatchObject({ kind: 'KeySet', jwks: keys });
+  expect(rows.has('keySets default/private')).toBe(false);
+
+  await label('private', 'true');
+  await waitFor('the other', () => rows.has('keySets default/private'));
+  await label('offered', null);
+  await waitFor('the first gone', () => !rows.has('keySets default/offered'));
+
+  const body = { data: { 'jwks.json': 'nonsense' } };
+  await client.send({ method: 'PATCH', path: `${maps}/private`, contentType, body });
+  await waitFor(
+    'no keys',
+    () => !JSON.stringify(rows.get('keySets default/private')).includes('jwks'),
+  );
+  expect(JSON.stringify(batches.at(-1)?.diagnostics)).toContain('not JSON');
+  expect(await source.verify()).toBe(true);
   await source.stop();
 });
 
