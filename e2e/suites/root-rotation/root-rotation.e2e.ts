@@ -11,7 +11,7 @@ import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 
 const url = 'http://web.mesh/';
 /** Fewer, where others use the machine too. */
-const sidecars = Number(process.env['SKERRY_SIDECARS'] ?? 20);
+const sidecars = Number(process.env['SKERRY_SIDECARS'] ?? 8);
 const requestsPerSecond = 200;
 const svidTtlSeconds = 60;
 const maxStreamAgeSeconds = 15;
