@@ -23,6 +23,8 @@ export interface KubernetesPlatformOptions {
   /** Images that injected pods get; absent: the defaults of `skerry inject`. */
   readonly skerryImage?: string;
   readonly envoyImage?: string;
+  /** Follow ConfigMaps with the keys of token issuers; takes the right to list and watch ConfigMaps. */
+  readonly followsKeySets?: boolean;
   /** Who leads an injected pod's traffic through its sidecar. */
   readonly redirection: 'init' | 'cni';
 }

@@ -78,7 +78,8 @@ export const diagnosticCodes = {
   },
   NoUsableKey: {
     cause: 'tokens are to be verified, and no public key is known for it',
-    remedy: 'set inbound.jwt.issuers, or mend the key set named',
+    remedy:
+      'set inbound.jwt.issuers, or mend the key set named; ConfigMaps of a cluster are followed with skerry controller --key-sets only',
   },
   MixedPortProtocol: {
     cause: 'the same port number is declared TCP by one Service and left undeclared by another',

@@ -17,6 +17,7 @@ interface Flags {
   readonly skerryImage?: string;
   readonly envoyImage?: string;
   readonly redirection: 'init' | 'cni';
+  readonly keySets: boolean;
   readonly healthListen?: string;
   readonly listen: string;
   readonly serverName?: readonly string[];
@@ -77,6 +78,7 @@ function platformOf(flags: Flags): ControllerOptions['platform'] {
     kind: 'kubernetes',
     replica: flags.replica ?? hostname(),
     redirection: flags.redirection,
+    followsKeySets: flags.keySets,
     ...(kubeconfig !== undefined && { kubeconfig }),
     ...(webhookListen !== undefined && { webhookListen }),
     ...(flags.skerryImage !== undefined && { skerryImage: flags.skerryImage }),
@@ -169,6 +171,14 @@ function addPlatform(command: Command): void {
         .env('SKERRY_REDIRECTION')
         .choices(['init', 'cni'])
         .default('init'),
+    )
+    .addOption(
+      new Option(
+        '--key-sets',
+        'with --kubernetes: follow ConfigMaps labelled skerry.dev/jwks=true, which takes the right to list and watch ConfigMaps',
+      )
+        .env('SKERRY_KEY_SETS')
+        .default(false),
     );
 }
 

@@ -37,9 +37,6 @@ const clusterRole: Manifest = {
       resourceNames: ['skerry-root'],
       verbs: ['list', 'watch', 'create', 'patch', 'delete'],
     },
-    // Key sets of issuers (inbound.jwt), by their label. Rights know no labels, so the least that lets
-    // a ConfigMap of any name be followed is to follow all; only those with the label are asked for.
-    { apiGroups: [''], resources: ['configmaps'], verbs: follow },
     // The keys that tokens are signed with. Most clusters let every service account read them.
     {
       nonResourceURLs: ['/.well-known/openid-configuration', '/openid/v1/jwks'],

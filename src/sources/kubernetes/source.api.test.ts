@@ -71,6 +71,7 @@ function follow(): {
   const source = createKubernetesSource({
     client,
     clock: systemClock,
+    followsKeySets: true,
     logger: {
       warn: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),
       error: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),

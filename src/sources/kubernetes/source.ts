@@ -35,6 +35,11 @@ export interface KubernetesSourceOptions {
     object: unknown,
     parsed: ParsedObject | undefined,
   ) => void;
+  /**
+   * Whether ConfigMaps with key sets are followed, for which the account must have the right to list
+   * and watch ConfigMaps; false by default.
+   */
+  readonly followsKeySets?: boolean;
   /** Numbers in [0, 1), for the spread of retries. */
   readonly random?: () => number;
 }
@@ -140,7 +145,9 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
       },
     });
   const reflectors = new Map(
-    collectionNames.map((collection) => [collection, reflect(collection)] as const),
+    collectionNames
+      .filter((collection) => collection !== 'keySets' || options.followsKeySets === true)
+      .map((collection) => [collection, reflect(collection)] as const),
   );
 
   const verify = async (): Promise<boolean> => {
