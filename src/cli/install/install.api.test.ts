@@ -106,10 +106,21 @@ describe('the rights of the control plane', () => {
     ['/apis/skerry.dev/v1alpha1/trafficpolicies'],
     ['/.well-known/openid-configuration'],
     ['/openid/v1/jwks'],
-    [webhookPath],
   ])('it reads %s', async (path) => {
     const accept = path === '/openid/v1/jwks' ? 'application/jwk-set+json' : 'application/json';
     expect(await statusOf(controller.send({ method: 'GET', path, accept }))).toBe(200);
+  });
+
+  test('it follows the configuration of its own webhook, and no other', async () => {
+    const collection = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations';
+    const list = (name: string): Promise<number> =>
+      statusOf(
+        controller.send({
+          ...{ method: 'GET', path: collection },
+          query: { fieldSelector: `metadata.name=${name}` },
+        }),
+      );
+    expect([await list('skerry-injector'), await list('other')]).toEqual([200, 403]);
   });
 
   test('it keeps the trust bundle in any namespace, and no other ConfigMap', async () => {
@@ -158,11 +169,13 @@ describe('an upgrade', () => {
       meshCidrs: ['10.0.0.0/8'],
     };
     await applyAll(session, installObjects(chosen));
+    // The folders of the plugin are told to its DaemonSet alone, which is not part of this one.
+    const { envoyTag, cniBinDir, cniConfDir } = defaultInstall;
+    const told = { envoyTag, cniBinDir, cniConfDir };
     const found = installedOptions(await readInstalled(session));
-    expect({ envoyTag: chosen.envoyTag, ...found }).toEqual(chosen);
+    expect({ ...told, ...found }).toEqual(chosen);
     await applyAll(session, manifests);
-    const { envoyTag } = defaultInstall;
-    expect({ envoyTag, ...installedOptions(await readInstalled(session)) }).toEqual(defaultInstall);
+    expect({ ...told, ...installedOptions(await readInstalled(session)) }).toEqual(defaultInstall);
   });
 
   test('looks at what runs', async () => {
