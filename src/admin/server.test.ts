@@ -8,6 +8,7 @@ import { createAdminServer, type AdminServer, type AdminViews, type CaView } fro
 
 const view: CaView = {
   ...{ replica: 'r1', isLeader: true, nowMs: 0, trustDomain: 'example.org', roots: [] },
+  alarms: [],
   rotation: { phase: 'none', mode: 'staged', waiting: [], leftBehind: [] },
 };
 

@@ -119,6 +119,13 @@ export interface CaView {
   readonly trustDomain: string;
   readonly roots: readonly CaRootView[];
   readonly rotation: CaRotationView;
+  /** What ends within 90 days; `level`: 90, 30 or 7 days, 0 when it has ended. */
+  readonly alarms: readonly {
+    readonly what: string;
+    readonly notAfterMs: number;
+    readonly level: number;
+    readonly remedy: string;
+  }[];
 }
 
 /** An outcome, or why there is none. */

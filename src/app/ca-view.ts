@@ -1,6 +1,12 @@
 /** The certificate authority as the admin API shows it, and what may be done with it there. */
 import type { AdminActions, AdminOutcome, CaRootView, CaView } from '../admin/index.js';
-import type { Authority, OpenSlots, Rotation, RotationView } from '../ca/index.js';
+import {
+  expiryAlarms,
+  type Authority,
+  type OpenSlots,
+  type Rotation,
+  type RotationView,
+} from '../ca/index.js';
 import type { Result } from '../lib/index.js';
 
 /** Where it looks. */
@@ -36,6 +42,9 @@ export function caView(from: CaSources): CaView {
     ...{ replica: from.replica, isLeader: from.isLeader(), nowMs: from.now() },
     trustDomain: from.authority.trustDomain,
     roots: rootViews(from.authority.slots()),
+    alarms: expiryAlarms(from.authority.slots(), from.now()).map(
+      ({ what, notAfterMs, level, remedy }) => ({ what, notAfterMs, level, remedy }),
+    ),
     rotation: {
       ...{ phase, mode, waiting, leftBehind },
       ...(startedAtMs !== undefined && { startedAtMs }),

@@ -6,6 +6,7 @@ import { createLogger, systemClock, type Logger } from '../lib/index.js';
 import { caActions, caView, type CaSources } from './ca-view.js';
 import { openDirectoryPlatform } from './directory/platform.js';
 import { openKubernetesPlatform } from './kubernetes/platform.js';
+import { watchExpiry } from './expiry-watch.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { parseListen } from './listen-address.js';
 import { coreOf, openMesh, type Mesh } from './mesh.js';
@@ -124,6 +125,8 @@ async function run(
   lifecycle.onStop(() => ads.stop());
   const rotation = openRotation(options, { mesh, platform, companions });
   rotation.begin();
+  const { logger } = mesh;
+  lifecycle.onStop(watchExpiry({ authority, clock: systemClock, logger }));
   lifecycle.onStop(() => {
     rotation.stop();
   });

@@ -36,6 +36,7 @@ export { createRotation, type Rotation, type RotationView } from './rotation.js'
 export type { Evidence, ReplicaEvidence, RotationPhase, Waiting } from './rotation-gate.js';
 export type { RotationMode, RotationStep } from './rotation-moves.js';
 export type { SlotRoots } from './rotation-record.js';
+export { expiryAlarms, type ExpiryAlarm } from './expiry.js';
 export { CaError, type CaErrorCode } from './ca-error.js';
 export type { Svid } from './issued.js';
 export type { ServerCertificate } from './server-certificate.js';

@@ -24,7 +24,8 @@ async function status(flags: StatusFlags, io: Io): Promise<number> {
   );
   printData(io, flags.output, views, () => spellCaStatus(views));
   const isWell =
-    disagreements(views).length === 0 && views.every((view) => view.rotation.problem === undefined);
+    disagreements(views).length === 0 &&
+    views.every(({ rotation, alarms }) => rotation.problem === undefined && alarms.length === 0);
   return isWell ? exitCode.ok : exitCode.problem;
 }
 

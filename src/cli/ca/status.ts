@@ -73,6 +73,13 @@ export function disagreements(views: readonly CaView[]): readonly string[] {
     .map(({ replica }) => `replica ${replica} uses other slots than ${first.replica}`);
 }
 
+function alarmLines({ alarms, nowMs }: CaView): readonly string[] {
+  return alarms.map(({ what, notAfterMs, level, remedy }) => {
+    const when = level === 0 ? 'has expired' : `expires in ${formatAge(notAfterMs - nowMs)}`;
+    return `alarm: the ${what} ${when}: ${remedy}`;
+  });
+}
+
 /** The whole, for people. */
 export function spellCaStatus(views: readonly CaView[]): string {
   const view = leading(views);
@@ -86,6 +93,7 @@ export function spellCaStatus(views: readonly CaView[]): string {
       roots.map((root) => rootRow(root, nowMs)),
     ),
     ...rotationLines(rotation, nowMs),
+    ...alarmLines(view),
     ...disagreements(views),
   ].join('\n');
 }
