@@ -4,9 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { silentLogger } from '../lib/index.js';
 import { createWebhookServer, type WebhookCertificate, type WebhookServer } from './server.js';
 import { defaultSettings as settings } from './settings.js';
@@ -121,3 +122,29 @@ test('a new certificate is shown without a restart, and a wrong one changes noth
   }).toThrow();
   expect(await call('/healthz')).toMatchObject({ status: 200, subject: 'CN=second' });
 });
+
+test('a server that stops waits for nobody who has connected and says nothing', async () => {
+  const stopping = createWebhookServer({
+    ...{ host: '127.0.0.1', port: 0, settings, logger: silentLogger },
+    certificate: selfSigned('stopping'),
+  });
+  const address = { host: '127.0.0.1', port: await stopping.start() };
+  const open = (socket: Socket, event: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      socket.once(event, resolve).once('error', reject);
+    });
+  const silent = connect(address);
+  const secured = connectTls({ ...address, rejectUnauthorized: false });
+  await Promise.all([open(silent, 'connect'), open(secured, 'secureConnect')]);
+  const ends = [silent, secured].map(
+    (socket) =>
+      new Promise<void>((resolve) => {
+        socket.removeAllListeners('error').on('error', () => undefined);
+        socket.once('close', () => {
+          resolve();
+        });
+      }),
+  );
+  await stopping.stop();
+  await Promise.all(ends);
+}, 15_000);

@@ -1,4 +1,5 @@
 /** The webhook's HTTPS server: POST /inject and GET /healthz, its certificate renewable while it serves. */
+import type { Socket } from 'node:net';
 import fastify, { type FastifyError } from 'fastify';
 import type { Logger } from '../lib/index.js';
 import { reviewPod, type ReviewAnswer } from './review.js';
@@ -37,6 +38,8 @@ const maxBodyBytes = 3 * 1024 * 1024;
 // The API server waits 10 s at most by default.
 const requestTimeoutMs = 10_000;
 const tls = { minVersion: 'TLSv1.3' } as const;
+// A review takes milliseconds; who has said nothing yet is not waited for.
+const stopGraceMs = 2_000;
 
 /** Makes the server; nothing is opened before `start`. */
 export function createWebhookServer(options: WebhookOptions): WebhookServer {
@@ -46,6 +49,12 @@ export function createWebhookServer(options: WebhookOptions): WebhookServer {
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: 'idle',
+  });
+  const sockets = new Set<Socket>();
+  // Before their handshake too.
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.post('/inject', async (request, reply) => {
@@ -75,6 +84,13 @@ export function createWebhookServer(options: WebhookOptions): WebhookServer {
     renew: ({ chain, key }) => {
       app.server.setSecureContext({ ...tls, cert: chain, key });
     },
-    stop: () => app.close(),
+    async stop(): Promise<void> {
+      // Connections without a request are not idle to Node, which waits a minute or two for their first.
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, stopGraceMs);
+      await app.close();
+      clearTimeout(timer);
+    },
   };
 }
