@@ -113,6 +113,8 @@ export interface ReadResource {
   readonly refersTo: readonly string[];
   /** Route configurations that the body refers to. */
   readonly routes: readonly string[];
+  /** Filters whose configuration comes as a resource of its own (ECDS). */
+  readonly extensions: readonly string[];
 }
 
 /** What a client reads in a response. */
@@ -152,7 +154,15 @@ export function readResponse(bytes: Uint8Array, isDelta: boolean): ReadResponse 
 }
 
 function readBody(body: Fields | undefined): ReadResource {
-  const none = { name: '', version: '', aliases: [], text: undefined, refersTo: [], routes: [] };
+  const none = {
+    name: '',
+    version: '',
+    aliases: [],
+    text: undefined,
+    refersTo: [],
+    routes: [],
+    extensions: [],
+  };
   if (body === undefined) return none;
   const json = JSON.stringify(body);
   const refersTo = [...json.matchAll(/"cluster":"([^"]*)"/g)].flatMap(([, to]) => to ?? []);
@@ -164,6 +174,9 @@ function readBody(body: Fields | undefined): ReadResource {
     text: textOf(body),
     refersTo: refersTo.filter((to) => to !== 'none'),
     routes,
+    extensions: [...json.matchAll(/"name":"([^"]*)","config_discovery"/g)].flatMap(
+      ([, name]) => name ?? [],
+    ),
   };
 }
 

@@ -35,6 +35,7 @@ export interface SidecarClient {
 }
 
 const { cluster: cds, listener: lds, route: rds, virtualHost: vhds, secret: sds } = typeUrls;
+const ecds = typeUrls.extensionConfig;
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const csr = certificateRequest(privateKey);
 
@@ -64,6 +65,8 @@ export function connectSidecar(options: SidecarOptions): SidecarClient {
     for (const name of names) routes.add(name);
     if (names.length > 0) ask(rds, names);
     if (!started.has(vhds)) ask(vhds);
+    const extensions = [...new Set(resources.flatMap((one) => one.extensions))];
+    if (extensions.length > 0 && !started.has(ecds)) ask(ecds, extensions);
   };
   const answer = (response: ReadResponse): void => {
     const { typeUrl, nonce, resources } = response;
