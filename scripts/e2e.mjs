@@ -1,6 +1,6 @@
 // Runs the suites on a real cluster, which it brings up and takes down; an argument names the suites to run: `probes mtls`.
 // The last line is `N passed, N failed`; the exit status is 1 when anything failed.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { argv, env, exit, getuid, stderr, stdout } from 'node:process';
@@ -44,11 +44,14 @@ async function run(suites) {
   const { chooseRig, runSuites } = await loadRunner();
   const kind = await chooseRig();
   await prepareRig(kind);
-  const folder = mkdtempSync(join(tmpdir(), 'skerry-e2e-images-'));
+  const name = env.SKERRY_E2E_NAME || 'e2e';
+  // The same for each run, so that what a killed one has left goes with the next.
+  const folder = join(tmpdir(), `skerry-e2e-${name}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
   try {
     return await runSuites({
-      ...{ kind, suites, say, archives: await makeImages(folder) },
-      name: env.SKERRY_E2E_NAME || 'e2e',
+      ...{ kind, name, folder, suites, say, archives: await makeImages(folder) },
       isKept: env.SKERRY_E2E_KEEP === '1',
       program: join(root, 'dist', 'skerry.js'),
     });

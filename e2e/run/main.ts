@@ -1,5 +1,5 @@
 /** Brings up a cluster with Skerry in it, runs the suites one after another, and takes it down. */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installSkerry, restartSkerry } from '../kit/cluster/cluster.js';
@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly isKept: boolean;
   /** Image archives that the cluster needs. */
   readonly archives: readonly string[];
+  /** For what is needed while it runs. */
+  readonly folder: string;
   /** The built command line. */
   readonly program: string;
   /** Gets lines of progress. */
@@ -54,7 +56,7 @@ export async function runSuites(options: RunOptions): Promise<RunOutcome> {
   process.once('SIGTERM', interrupt);
   try {
     await bringUp(rig, options);
-    return await runAll(rig, suites, say);
+    return await runAll(rig, suites, options);
   } finally {
     await down();
     process.off('SIGINT', interrupt);
@@ -86,15 +88,16 @@ async function bringUp(rig: Rig, { isKept, archives, name, say }: RunOptions): P
 async function runAll(
   rig: Rig,
   suites: readonly string[],
-  say: RunOptions['say'],
+  { folder: work, say }: RunOptions,
 ): Promise<RunOutcome> {
-  const logs = await mkdtemp(join(tmpdir(), 'skerry-e2e-'));
+  const logs = join(work, 'logs');
+  await mkdir(logs);
   process.env['SKERRY_E2E_LOGS'] = logs;
   const outcomes: SuiteOutcome[] = [];
   for (const suite of suites) {
     // Of an earlier run that was killed, or that has kept the cluster.
     await removeTraces(rig);
-    const outcome = await runSuite(suite);
+    const outcome = await runSuite(suite, work);
     outcomes.push(outcome);
     const { passed, failed, seconds } = outcome;
     say(
@@ -111,7 +114,6 @@ async function runAll(
     }
   }
   await removeTraces(rig);
-  await rm(logs, { recursive: true, force: true });
   const sum = (of: (outcome: SuiteOutcome) => number): number =>
     outcomes.reduce((total, outcome) => total + of(outcome), 0);
   return { passed: sum(({ passed }) => passed), failed: sum(({ failed }) => failed) };

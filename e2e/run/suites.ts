@@ -1,7 +1,6 @@
 /** Finds the suites on a real cluster and runs them by jest, each in a process of its own. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findCheckout } from '../../demo/rig/index.js';
 
@@ -32,18 +31,13 @@ export async function findSuites(wanted: readonly string[]): Promise<readonly st
   ];
 }
 
-/** Runs one suite. A suite that could not even start counts as one that failed. */
-export async function runSuite(name: string): Promise<SuiteOutcome> {
+/** Runs one suite; `folder` is for its report. A suite that could not even start counts as one that failed. */
+export async function runSuite(name: string, folder: string): Promise<SuiteOutcome> {
   const startedAt = performance.now();
-  const folder = await mkdtemp(join(tmpdir(), 'skerry-e2e-report-'));
-  const report = join(folder, 'jest.json');
-  try {
-    const status = await runJest(name, report);
-    const counts = await readReport(report, status);
-    return { ...counts, seconds: Math.round((performance.now() - startedAt) / 1000) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const report = join(folder, `${name}.json`);
+  const status = await runJest(name, report);
+  const counts = await readReport(report, status);
+  return { ...counts, seconds: Math.round((performance.now() - startedAt) / 1000) };
 }
 
 function runJest(name: string, report: string): Promise<number | null> {
