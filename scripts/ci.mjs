@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { execPath, exit, stderr, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { failureMark } from './failures.mjs';
 
 const scripts = dirname(fileURLToPath(import.meta.url));
 const tally = /^(\d+) passed, (\d+) failed$/m;
@@ -16,12 +17,14 @@ async function run(script) {
     stderr.write(text);
   });
   const status = await new Promise((resolve) => child.once('close', resolve));
+  const failures = said.split('\n').filter((line) => line.startsWith(failureMark));
   const [, passed = 0, failed = 0] = (tally.exec(said) ?? []).map(Number);
-  return { passed, failed: status === 0 ? failed : Math.max(failed, 1) };
+  return { passed, failures, failed: status === 0 ? failed : Math.max(failed, 1) };
 }
 
 const outcomes = [];
 for (const script of ['test.mjs', 'e2e.mjs']) outcomes.push(await run(script));
 const sum = (name) => outcomes.reduce((total, outcome) => total + outcome[name], 0);
+for (const { failures } of outcomes) for (const line of failures) stdout.write(`${line}\n`);
 stdout.write(`${sum('passed')} passed, ${sum('failed')} failed\n`);
 exit(sum('failed') === 0 ? 0 : 1);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { argv, env, exit, getuid, stderr, stdout } from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { failureLine, failuresOf } from './failures.mjs';
 import { prepare } from './prepare.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -62,11 +63,15 @@ async function run(suites) {
 
 Object.assign(env, await prepare('e2e', ['envoy']));
 let outcome;
+const failures = [];
 try {
   outcome = await run(argv.slice(2));
+  failures.push(...outcome.reports.flatMap(failuresOf));
 } catch (error) {
   for (let cause = error; cause instanceof Error; cause = cause.cause) say(cause.message);
+  failures.push(failureLine('npm run e2e', error instanceof Error ? error.message : String(error)));
   outcome = { passed: 0, failed: 1 };
 }
+for (const line of failures) stdout.write(`${line}\n`);
 stdout.write(`${outcome.passed} passed, ${outcome.failed} failed\n`);
 exit(outcome.failed === 0 ? 0 : 1);

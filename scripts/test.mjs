@@ -5,15 +5,20 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { failureLine, failuresOf } from './failures.mjs';
 import { setup } from './setup.mjs';
 
 const require = createRequire(import.meta.url);
 let passed = 0;
 let failed = 0;
+const failures = [];
 
 function count(name, isOk, note = '') {
   if (isOk) passed += 1;
-  else failed += 1;
+  else {
+    failed += 1;
+    failures.push(failureLine(name, note));
+  }
   process.stderr.write(`${isOk ? 'ok    ' : 'FAILED'} ${name}${note === '' ? '' : ` (${note})`}\n`);
 }
 
@@ -34,6 +39,7 @@ function jest(name, script) {
     passed += result.numPassedTests;
     // A suite that could not even start has no failed tests of its own.
     failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+    failures.push(...failuresOf(result));
     const isGreen = result.numFailedTests + result.numRuntimeErrorTestSuites === 0;
     count(name, status === 0 && isGreen, `${result.numPassedTests} tests`);
   } catch {
@@ -89,5 +95,7 @@ for (const [call, outcome] of eager) {
 }
 if (eager.size === 0) count('the eager layout made calls to compare', false);
 
+// Again and together, since what was printed as it failed is far above.
+for (const line of failures) process.stdout.write(`${line}\n`);
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exit(failed === 0 ? 0 : 1);

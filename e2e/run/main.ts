@@ -33,6 +33,8 @@ export interface RunOptions {
 export interface RunOutcome {
   readonly passed: number;
   readonly failed: number;
+  /** Of the suites that had one, as jest writes it. */
+  readonly reports: readonly unknown[];
 }
 
 /** Runs. Rejects where there is no such suite or the cluster does not come up; takes it down in any case. */
@@ -116,7 +118,8 @@ async function runAll(
   await removeTraces(rig);
   const sum = (of: (outcome: SuiteOutcome) => number): number =>
     outcomes.reduce((total, outcome) => total + of(outcome), 0);
-  return { passed: sum(({ passed }) => passed), failed: sum(({ failed }) => failed) };
+  const reports = outcomes.flatMap(({ report }) => (report === undefined ? [] : [report]));
+  return { passed: sum(({ passed }) => passed), failed: sum(({ failed }) => failed), reports };
 }
 
 /** An empty folder for what was seen of a failure; that of an earlier run is removed. */

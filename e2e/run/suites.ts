@@ -9,6 +9,8 @@ export interface SuiteOutcome {
   readonly passed: number;
   readonly failed: number;
   readonly seconds: number;
+  /** The report of jest; absent where it wrote none. */
+  readonly report?: unknown;
 }
 
 /** Takes all of Skerry out of the cluster, so nothing comes after it. */
@@ -64,7 +66,7 @@ function runJest(name: string, report: string): Promise<number | null> {
 async function readReport(
   path: string,
   status: number | null,
-): Promise<{ readonly passed: number; readonly failed: number }> {
+): Promise<Omit<SuiteOutcome, 'seconds'>> {
   const text = await readFile(path, 'utf8').catch(() => '');
   if (text === '') return { passed: 0, failed: 1 };
   const report = JSON.parse(text) as {
@@ -74,5 +76,5 @@ async function readReport(
   };
   const failed = report.numFailedTests + report.numRuntimeErrorTestSuites;
   const isOddlyGreen = failed === 0 && (status !== 0 || report.numPassedTests === 0);
-  return { passed: report.numPassedTests, failed: isOddlyGreen ? 1 : failed };
+  return { passed: report.numPassedTests, failed: isOddlyGreen ? 1 : failed, report };
 }
