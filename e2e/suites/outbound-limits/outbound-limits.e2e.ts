@@ -1,4 +1,5 @@
 /** Claim: `outbound.connections` bounds what a sidecar bears of a callee, `outbound.outlierDetection` leaves out what fails. */
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { runCommand, type LoadResult, type Mesh } from '../../../demo/rig/index.js';
 import { claim } from '../../kit/claim.js';
@@ -67,12 +68,25 @@ describe('connections', () => {
 
   test('max and maxPending: so many connections, so many that wait, no more', async () => {
     await apply('single', { connections: { max: 2, maxPending: 1 } });
-    const { statuses } = await untilSeen(
-      'refused calls',
-      () => load(slow, 8),
-      ({ statuses: seen }) => seen[503] !== undefined,
-    );
-    expect(statuses).toEqual({ 200: 3, 503: 5 });
+    await eventually('the limits', async () => {
+      const text = await sidecarOf(mesh, client).admin('/clusters');
+      const limits = ['max_connections::2', 'max_pending_requests::1'];
+      const has = (limit: string): boolean =>
+        text.includes(`10.96.2.1:80::default_priority::${limit}\n`);
+      return limits.every(has) ? true : undefined;
+    });
+    const lasting = 'http://single.shop/delay/1500';
+    // One after another: a call waits while its connection is made, and only one may.
+    const first = load(lasting, 1);
+    await setTimeout(300);
+    const second = load(lasting, 1);
+    await setTimeout(300);
+    const others = await load(lasting, 6);
+    expect([await first, await second].map(({ statuses }) => statuses)).toEqual([
+      { 200: 1 },
+      { 200: 1 },
+    ]);
+    expect(others.statuses).toEqual({ 200: 1, 503: 5 });
   });
 
   test('maxRequestsPerConnection: a connection is replaced after so many calls', async () => {
