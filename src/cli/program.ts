@@ -10,6 +10,7 @@ import { injectCommand } from './commands/inject.js';
 import { installCommand } from './commands/install.js';
 import { proxiesCommand } from './commands/proxies.js';
 import { sidecarCommand } from './commands/sidecar.js';
+import { testCommand } from './commands/test.js';
 import { tokenCommand } from './commands/token.js';
 import { uninstallCommand } from './commands/uninstall.js';
 import { upgradeCommand } from './commands/upgrade.js';
@@ -26,6 +27,7 @@ const commands = [
   adminCommand,
   validateCommand,
   explainCommand,
+  testCommand,
   proxiesCommand,
   configCommand,
   waitCommand,

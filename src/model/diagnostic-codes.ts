@@ -34,6 +34,10 @@ export const diagnosticCodes = {
     cause: 'a field has the wrong type, value or name',
     remedy: 'mend the field named; the last good form of the object stays in force until then',
   },
+  TestInvalid: {
+    cause: 'an entry of `expect`, a test of policies, has a field of a wrong type, value or name',
+    remedy: 'mend the field named; skerry test --help shows an example',
+  },
   NotImplemented: {
     cause: 'the field belongs to the schema, but this version cannot carry it out',
     remedy: 'remove the field; the object is refused whole so that nothing is half in force',

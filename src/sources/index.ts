@@ -7,6 +7,15 @@ export {
   type SourceLogger,
 } from './directory/source.js';
 export { parseManifests, readDirectory, type ReadOnceOptions } from './directory/read-once.js';
+export {
+  fieldKey,
+  findFields,
+  readPolicyTests,
+  type LocatedCase,
+  type ObjectField,
+  type PolicyTests,
+} from './directory/read-documents.js';
+export { type Expected, type ExpectedBackend, type TestCaller } from './parse/policy-test.js';
 export { defaultRootNamespace } from './directory/root-namespace.js';
 export { createLastGoodStore, type LastGood, type LastGoodStore } from './last-good.js';
 export {

@@ -13,4 +13,5 @@ export type { ScopedResource, SharedResource } from './scoped-resource.js';
 export type { PolicyForm } from './to-ir/attach.js';
 export type { Sidecar } from './to-ir/workload.js';
 export type { Explanation, Outcome, Step } from './simulate/explain.js';
+export type { BackendFact, CallFacts } from './simulate/facts.js';
 export { explainQuery, type CallQuery } from './simulate/query.js';

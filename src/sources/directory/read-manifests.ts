@@ -158,13 +158,14 @@ function* readDocument(
   return { isBroken: false, objects, diagnostics: others };
 }
 
-interface ListItem {
+/** An object, and its place in what it came in. */
+export interface ListItem {
   readonly value: unknown;
   readonly path: FieldPath;
 }
 
 /** The items of a `List`, or of a typed list such as `ServiceList`, whose items may lack their kind. */
-function unrollList(value: unknown): readonly ListItem[] {
+export function unrollList(value: unknown): readonly ListItem[] {
   const kind = ownField(value, 'kind');
   const items = ownField(value, 'items');
   if (typeof kind !== 'string' || !kind.endsWith('List') || !Array.isArray(items)) {

@@ -22,6 +22,7 @@ import { namespaceApi, parseNamespace } from './namespace.js';
 import { nearestName } from './nearest.js';
 import { nodeApi, parseNode } from './node.js';
 import { parsePod, podApi } from './pod.js';
+import { isPolicyTest } from './policy-test.js';
 import { parseService, serviceApi } from './service.js';
 import { parseTrafficPolicy, trafficPolicyApi, type PolicyOptions } from './traffic-policy.js';
 import { treeProblem, type TreeProblem } from './tree.js';
@@ -114,6 +115,8 @@ export function parseObject(object: unknown, options: PolicyOptions): ParsedObje
   );
   const ref = readRef(object, reader?.api.isNamespaced ?? true);
   if (ref === undefined) {
+    // Tests of policies stand beside the policies.
+    if (isPolicyTest(object)) return { kind: 'foreign' };
     const isForeign = typeof kind === 'string' && isForeignKind(group, kind);
     return isForeign
       ? { kind: 'foreign' }

@@ -11,6 +11,7 @@ import { spiffeId, type Pod, type Service } from '../../model/index.js';
 import { judge } from './judge.js';
 import { matchRoute } from './match-route.js';
 import { normalizePath, parseQuery } from './request-path.js';
+import { noFacts, toBackendFact, toRouteFacts, type CallFacts } from './facts.js';
 import type { MeshView } from './mesh-view.js';
 
 /** The call to explain. */
@@ -40,6 +41,10 @@ export interface Outcome {
   readonly verdict: 'admitted' | 'refused' | 'refused at TLS' | 'no endpoint' | 'answered';
   /** The rule that decided, where there is one. */
   readonly by: string;
+  /** The cluster that it is of, where calls get that far. */
+  readonly cluster?: string;
+  /** How it is reached, where it is. */
+  readonly tls?: 'mutual' | 'plaintext';
 }
 
 /** A call explained. */
@@ -47,6 +52,8 @@ export interface Explanation {
   readonly steps: readonly Step[];
   /** One per endpoint that may be chosen; one in all where none is. */
   readonly outcomes: readonly Outcome[];
+  /** The same as data, but for the endpoints. */
+  readonly facts: CallFacts;
 }
 
 /** What a host name means, or why it means nothing. */
@@ -96,6 +103,7 @@ interface Way {
   readonly steps: Step[];
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
   readonly answered?: Outcome;
+  readonly facts: Omit<CallFacts, 'service' | 'wire' | 'backends'>;
 }
 
 /** The stations up to the choice of clusters. */
@@ -108,9 +116,10 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
   const host = wire === 'http' ? view.virtualHost(call.from, ip, call.port) : undefined;
   if (host === undefined) {
     const says = `no policy speaks of routes to ${address}`;
-    const settings = wire === 'http' ? view.outboundRoutes(call.from).route.settings : [];
-    const steps: Step[] = [{ at: 'route', says, from: [] }, ...settings.map(toStep('route'))];
-    return { steps, clusters: [own] };
+    const route = wire === 'http' ? view.outboundRoutes(call.from).route : undefined;
+    const settings = (route?.settings ?? []).map(toStep('route'));
+    const steps: Step[] = [{ at: 'route', says, from: [] }, ...settings];
+    return { steps, clusters: [own], facts: route === undefined ? {} : toRouteFacts(view, route) };
   }
   const matched = matchRoute(host, {
     method: call.method,
@@ -123,6 +132,7 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
       steps: [{ at: 'route', says: 'no route matches', from: originTexts(host.origins) }],
       clusters: [],
       answered: { endpoint: '', verdict: 'answered', by: 'status 404' },
+      facts: { status: 404 },
     };
   }
   const passed: readonly Step[] = matched.passed.map((one) => ({
@@ -137,14 +147,16 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
     case 'forward': {
       const { clusters } = route.action;
       steps.push(...route.settings.map(toStep('route')));
-      return { steps, clusters: clusters.length === 0 ? [own] : clusters };
+      const facts = { route: route.name, ...toRouteFacts(view, route) };
+      return { steps, clusters: clusters.length === 0 ? [own] : clusters, facts };
     }
     case 'redirect':
     case 'respond': {
       const status =
         route.action.kind === 'respond' ? route.action.status : route.action.statusCode;
       const by = `status ${String(status)} from route ${route.name}`;
-      return { steps, clusters: [], answered: { endpoint: '', verdict: 'answered', by } };
+      const answered: Outcome = { endpoint: '', verdict: 'answered', by };
+      return { steps, clusters: [], answered, facts: { route: route.name, status } };
     }
   }
 }
@@ -173,9 +185,14 @@ function judgeEndpoint(
       : `plaintext to ${text}, which is not in the mesh`,
     from: [],
   };
+  const reached = {
+    endpoint: text,
+    cluster: cluster.name,
+    tls: usesMtls ? ('mutual' as const) : ('plaintext' as const),
+  };
   const isSeen = owner?.unredirectedPorts.includes(endpoint.port) === false;
   if (owner === undefined || port === undefined || !isSeen) {
-    return { steps: [tls], outcome: { endpoint: text, verdict: 'admitted', by: 'no sidecar' } };
+    return { steps: [tls], outcome: { ...reached, verdict: 'admitted', by: 'no sidecar' } };
   }
   const caller = call.from;
   const judged = judge(
@@ -196,7 +213,7 @@ function judgeEndpoint(
   };
   return {
     steps: [tls, verdict],
-    outcome: { endpoint: text, verdict: judged.verdict, by: judged.by },
+    outcome: { ...reached, verdict: judged.verdict, by: judged.by },
   };
 }
 
@@ -236,8 +253,10 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
     },
   ];
   const { ip } = target;
+  const called = target.service === undefined ? {} : { service: target.service.key };
   if (ip === undefined) {
-    return { steps, outcomes: [{ endpoint: '', verdict: 'no endpoint', by: target.says }] };
+    const outcome: Outcome = { endpoint: '', verdict: 'no endpoint', by: target.says };
+    return { steps, outcomes: [outcome], facts: { ...noFacts, ...called } };
   }
   const wire = wireOf(view, call, ip, target.service);
   steps.push({
@@ -246,15 +265,23 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
     from: [],
   });
   if (wire === 'http' && normalizePath(call.path) === undefined) {
-    return {
-      steps,
-      outcomes: [{ endpoint: '', verdict: 'answered', by: 'status 400: the path is malformed' }],
-    };
+    const by = 'status 400: the path is malformed';
+    const outcome: Outcome = { endpoint: '', verdict: 'answered', by };
+    return { steps, outcomes: [outcome], facts: { ...noFacts, ...called, wire, status: 400 } };
   }
   const way = chooseClusters(view, call, ip, wire);
   steps.push(...way.steps);
-  if (way.answered !== undefined) return { steps, outcomes: [way.answered] };
+  if (way.answered !== undefined) {
+    return {
+      steps,
+      outcomes: [way.answered],
+      facts: { ...way.facts, ...called, wire, backends: [] },
+    };
+  }
   const total = way.clusters.reduce((sum, one) => sum + one.weight, 0);
+  const backends = way.clusters.map(({ name, weight }) =>
+    toBackendFact(view, name, (100 * weight) / total),
+  );
   const outcomes: Outcome[] = [];
   for (const { name, weight } of way.clusters) {
     const found = view.cluster(call.from, name);
@@ -262,7 +289,7 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
       way.clusters.length > 1 ? `${String(Math.round((100 * weight) / total))} %: ` : '';
     if (found === undefined) {
       steps.push({ at: 'cluster', says: `${share}cluster ${name} does not exist`, from: [] });
-      outcomes.push({ endpoint: '', verdict: 'no endpoint', by: name });
+      outcomes.push({ endpoint: '', verdict: 'no endpoint', by: name, cluster: name });
       continue;
     }
     steps.push(describeCluster(found.cluster, found.endpoints, share));
@@ -274,10 +301,12 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
       steps.push(...judged.steps);
       outcomes.push(judged.outcome);
     }
-    if (all.length === 0)
-      outcomes.push({ endpoint: '', verdict: clusterVerdict(found.cluster), by: name });
+    if (all.length === 0) {
+      const verdict = clusterVerdict(found.cluster);
+      outcomes.push({ endpoint: '', verdict, by: name, cluster: name });
+    }
   }
-  return { steps, outcomes };
+  return { steps, outcomes, facts: { ...way.facts, ...called, wire, backends } };
 }
 
 function clusterVerdict(cluster: ClusterIr): Outcome['verdict'] {
