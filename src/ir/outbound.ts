@@ -1,6 +1,7 @@
 /** What a sidecar does with calls that its app makes: virtual hosts, clusters, endpoints, the outbound listener. */
 import type {
   Algorithm,
+  FaultSetting,
   HashSetting,
   HeaderChanges,
   PathChange,
@@ -81,6 +82,8 @@ export type RouteActionIr =
       readonly rewritePath?: PathChange;
       readonly rewriteHost?: string;
       readonly mirror?: { readonly cluster: string; readonly percent: number };
+      /** What happens to a share of the calls before they are forwarded. */
+      readonly fault?: FaultSetting;
       /** Absent: no request timeout. */
       readonly timeoutMs?: number;
       readonly retry: RetryIr;

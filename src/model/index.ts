@@ -58,6 +58,8 @@ export type {
   Backend,
   CallerMatch,
   CallerRule,
+  FaultSetting,
+  GrpcStatus,
   HeaderChanges,
   MtlsMode,
   MtlsSetting,

@@ -73,6 +73,36 @@ export type PathChange =
   | { readonly kind: 'prefix'; readonly value: string }
   | { readonly kind: 'replace'; readonly value: string };
 
+/** Statuses of a gRPC call that failed: https://grpc.io/docs/guides/status-codes/. */
+export type GrpcStatus =
+  | 'CANCELLED'
+  | 'UNKNOWN'
+  | 'INVALID_ARGUMENT'
+  | 'DEADLINE_EXCEEDED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'OUT_OF_RANGE'
+  | 'UNIMPLEMENTED'
+  | 'INTERNAL'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS'
+  | 'UNAUTHENTICATED';
+
+/** `fault` of a route: at least one of its fields is there. */
+export interface FaultSetting {
+  readonly delay?: { readonly percent: number; readonly durationMs: number };
+  /** At least one status is there: `grpcStatus` for gRPC calls, `httpStatus` for all that it leaves. */
+  readonly abort?: {
+    readonly percent: number;
+    readonly httpStatus?: number;
+    readonly grpcStatus?: GrpcStatus;
+  };
+}
+
 /** One entry of `routes`. */
 export interface RouteRule {
   /** Unique in its policy; `rule-<index>` where the user gave none. */
@@ -92,6 +122,7 @@ export interface RouteRule {
   readonly requestHeaders?: HeaderChanges;
   readonly responseHeaders?: HeaderChanges;
   readonly mirror?: { readonly ref: ServiceRef; readonly percent: number };
+  readonly fault?: FaultSetting;
   readonly timeoutMs?: number;
   readonly retries?: RetrySetting;
 }

@@ -131,6 +131,10 @@ describe('routes', () => {
       requestHeaders: { set: { A: 'b' }, add: { 'X-C': 'd' }, remove: ['X-E'] },
       responseHeaders: { set: {}, add: {}, remove: [] },
       mirror: { service: 'shadow', percent: 5 },
+      fault: {
+        delay: { percent: 0.01, duration: '200ms' },
+        abort: { httpStatus: 503, grpcStatus: 'UNAVAILABLE' },
+      },
       timeout: '5s',
       retries: {
         attempts: 2,
@@ -171,6 +175,10 @@ describe('routes', () => {
       requestHeaders: { set: { a: 'b' }, add: { 'x-c': 'd' }, remove: ['x-e'] },
       responseHeaders: { set: {}, add: {}, remove: [] },
       mirror: { ref: { namespace: 'shop', name: 'shadow' }, percent: 5 },
+      fault: {
+        delay: { percent: 0.01, durationMs: 200 },
+        abort: { percent: 100, httpStatus: 503, grpcStatus: 'UNAVAILABLE' },
+      },
       timeoutMs: 5000,
       retries: {
         attempts: 2,

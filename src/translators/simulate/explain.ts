@@ -8,6 +8,7 @@ import {
 } from '../../ir/index.js';
 import type { ClusterIr, EndpointIr, EndpointsIr, InboundPortIr } from '../../ir/index.js';
 import { spiffeId, type Pod, type Service } from '../../model/index.js';
+import { certainFault } from './fault.js';
 import { judge } from './judge.js';
 import { matchRoute } from './match-route.js';
 import { normalizePath, parseQuery } from './request-path.js';
@@ -147,6 +148,13 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
     case 'forward': {
       const { clusters } = route.action;
       steps.push(...route.settings.map(toStep('route')));
+      const answer = certainFault(route.action.fault, call.headers);
+      if (answer !== undefined) {
+        const by = `${answer.says} from the fault of route ${route.name}`;
+        const answered: Outcome = { endpoint: '', verdict: 'answered', by };
+        const facts = { route: route.name, status: answer.status };
+        return { steps, clusters: [], answered, facts };
+      }
       const facts = { route: route.name, ...toRouteFacts(view, route) };
       return { steps, clusters: clusters.length === 0 ? [own] : clusters, facts };
     }

@@ -5,6 +5,7 @@ import {
   policyKey,
   type AuthorizationRule,
   type CallerRule,
+  type FaultSetting,
   type JwtSetting,
   type KeySet,
   type MtlsMode,
@@ -102,11 +103,18 @@ const route: fc.Arbitrary<RouteRule> = fc
       { maxLength: 3 },
     ),
     mirror: fc.option(fc.record({ ref: reference, percent: fc.constant(5) })),
+    fault: fc.option(
+      one<FaultSetting>(
+        { delay: { percent: 1, durationMs: 200 } },
+        { abort: { percent: 100, httpStatus: 503, grpcStatus: 'UNAVAILABLE' } },
+      ),
+    ),
   })
-  .map(({ mirror, ...rest }) => ({
+  .map(({ mirror, fault, ...rest }) => ({
     name: 'rule-0',
     ...rest,
     ...(mirror === null ? {} : { mirror }),
+    ...(fault === null ? {} : { fault }),
   }));
 
 const rule: fc.Arbitrary<AuthorizationRule> = fc.record({

@@ -8,6 +8,7 @@ import {
   passthroughClusterName,
   refuseClusterName,
 } from './contract.js';
+import { spellFaultFilter } from './fault.js';
 import { spellHttpConnection } from './http-connection.js';
 import {
   spellHttpInspector,
@@ -107,7 +108,7 @@ function spellHttp(ir: OutboundListenerIr, settings: SpellSettings): NetworkFilt
           },
         },
       ],
-      filters: ir.layout === 'on-demand' ? [spellOnDemand()] : [],
+      filters: [...(ir.layout === 'on-demand' ? [spellOnDemand()] : []), spellFaultFilter()],
       more: { forward_client_cert_details: 'SANITIZE' },
     },
     settings,

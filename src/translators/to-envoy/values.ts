@@ -1,9 +1,14 @@
 /** Small values in Envoy's spelling: durations, addresses, CIDRs, config sources. */
-import type { Address, CidrRange, ConfigSource } from '../../envoy/index.js';
+import type { Address, CidrRange, ConfigSource, FractionalPercent } from '../../envoy/index.js';
 
 /** Milliseconds as a protobuf JSON duration: 1500 → `1.5s`. */
 export function spellDuration(milliseconds: number): string {
   return `${String(milliseconds / 1000)}s`;
+}
+
+/** A share in percent, exact to a ten-thousandth of one. */
+export function spellPercent(percent: number): FractionalPercent {
+  return { numerator: Math.round(percent * 10_000), denominator: 'MILLION' };
 }
 
 /** A TCP address. */

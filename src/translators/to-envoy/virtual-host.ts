@@ -9,10 +9,11 @@ import type {
   VirtualHost,
 } from '../../envoy/index.js';
 import { destinationHeader } from './contract.js';
+import { spellFaults } from './fault.js';
 import { spellPathChange } from './path-change.js';
 import { spellRetry } from './retry.js';
 import { spellRouteMatch } from './route-match.js';
-import { spellDuration } from './values.js';
+import { spellDuration, spellPercent } from './values.js';
 
 type Forward = Extract<RouteActionIr, { kind: 'forward' }>;
 type Redirect = Extract<RouteActionIr, { kind: 'redirect' }>;
@@ -23,10 +24,15 @@ type Redirect = Extract<RouteActionIr, { kind: 'redirect' }>;
  */
 export function spellVirtualHost(ir: VirtualHostIr): VirtualHost {
   const domains = ir.addresses.map((address) => `http|${address}`);
-  return { name: ir.name, domains, routes: ir.routes.map(spellRoute) };
+  return { name: ir.name, domains, routes: ir.routes.flatMap(spellRoutes) };
 }
 
-/** One route. */
+/** One route of a policy, twice where gRPC calls meet another fault than others. */
+function spellRoutes(ir: RouteIr): readonly Route[] {
+  return spellFaults(spellRoute(ir), ir.action.kind === 'forward' ? ir.action.fault : undefined);
+}
+
+/** One route, without its faults. */
 export function spellRoute(ir: RouteIr): Route {
   const request = spellAdditions(ir.requestHeaders);
   const response = spellAdditions(ir.responseHeaders);
@@ -88,10 +94,7 @@ function spellMirror(mirror: NonNullable<Forward['mirror']>) {
   return {
     cluster: mirror.cluster,
     runtime_fraction: {
-      default_value: {
-        numerator: Math.round(mirror.percent * 10_000),
-        denominator: 'MILLION' as const,
-      },
+      default_value: spellPercent(mirror.percent),
     },
     // The copy is to look like the original, whose Host has no `-shadow` behind it.
     disable_shadow_host_suffix_append: true,

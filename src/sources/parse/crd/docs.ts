@@ -71,14 +71,21 @@ const routes: Readonly<Record<string, Entry>> = {
   'Headers.remove': 'Names of headers taken away',
   'routes[].mirror': 'A Service that gets a copy of the calls; its answers are dropped',
   'mirror.percent': ['The share of calls that is copied', '100'],
-  'routes[].fault': 'Faults for tests',
-  'fault.delay': 'Delays calls',
-  'fault.abort': 'Answers instead of the callee',
-  'fault.delay.percent': ['The share of calls', '100'],
-  'fault.abort.percent': ['The share of calls', '100'],
+  'routes[].fault':
+    'Faults to try callers with, made by the caller’s sidecar before it forwards: neither timeout nor retries see them',
+  'fault.delay': 'Holds calls back before they are forwarded',
+  'fault.abort': 'Answers instead of the callee: with at least one of the statuses',
+  'fault.delay.percent': ['The share of calls; 0.01 is one of 10,000', '100'],
+  'fault.abort.percent': ['The share of calls; 0.01 is one of 10,000', '100'],
   'delay.duration': 'How long',
-  'abort.httpStatus': 'The HTTP status of the answer',
-  'abort.grpcStatus': 'The gRPC status of the answer',
+  'abort.httpStatus': [
+    'The HTTP status of the answer; a gRPC call without grpcStatus gets the status that stands for it',
+    'calls that are not gRPC’s are let through',
+  ],
+  'abort.grpcStatus': [
+    'The status of the answer to gRPC calls (content-type application/grpc)',
+    'the one that stands for httpStatus',
+  ],
   'routes[].timeout': [
     'How long a call may take in all; 0s: without end',
     'as outbound.timeouts.request',

@@ -97,6 +97,14 @@ const backendsRules: readonly CelRule[] = [
   },
 ];
 
+const faultRules: readonly CelRule[] = [
+  { rule: anyOf(['delay', 'abort']), message: 'expected delay, abort or both' },
+];
+
+const abortRules: readonly CelRule[] = [
+  { rule: anyOf(['httpStatus', 'grpcStatus']), message: 'expected httpStatus, grpcStatus or both' },
+];
+
 const mtlsRules: readonly CelRule[] = [
   {
     rule: '!has(self.floor) || !self.floor || has(self.mode) || (has(self.ports) && size(self.ports) > 0)',
@@ -170,6 +178,8 @@ export const celRules: Readonly<Record<string, readonly CelRule[]>> = {
       message: 'expected at least one of scheme, hostname, path, port',
     },
   ],
+  'routes[].fault': faultRules,
+  'fault.abort': abortRules,
   backoff: backoffRules,
   'loadBalancing.hashOn': [exactlyOneHash],
   mtls: mtlsRules,

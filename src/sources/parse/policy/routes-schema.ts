@@ -1,6 +1,6 @@
 /** The schema of one entry of `routes`. */
 import { z } from 'zod';
-import { notYet, strict } from './check.js';
+import { strict } from './check.js';
 import { callersSchema } from './callers.js';
 import { routeRetriesSchema } from './retries.js';
 import { serviceFields } from './service-schema.js';
@@ -134,7 +134,15 @@ const faultSchema = strict({
     percent: percent.optional(),
     httpStatus: z.int().min(200).max(599).optional(),
     grpcStatus: grpcStatus.optional(),
-  }).optional(),
+  })
+    .superRefine(({ httpStatus, grpcStatus: status }, context) => {
+      if (httpStatus !== undefined || status !== undefined) return;
+      context.addIssue({ code: 'custom', message: 'expected httpStatus, grpcStatus or both' });
+    })
+    .optional(),
+}).superRefine(({ delay, abort }, context) => {
+  if (delay !== undefined || abort !== undefined) return;
+  context.addIssue({ code: 'custom', message: 'expected delay, abort or both' });
 });
 
 /** One entry of `routes`. */
@@ -147,7 +155,7 @@ export const routeSchema = strict({
   requestHeaders: headerChanges.optional(),
   responseHeaders: headerChanges.optional(),
   mirror: strict({ ...serviceFields, percent: percent.optional() }).optional(),
-  fault: notYet(faultSchema).optional(),
+  fault: faultSchema.optional(),
   timeout: duration.optional(),
   retries: routeRetriesSchema.optional(),
 });
@@ -160,5 +168,7 @@ export type MatchEntry = z.infer<typeof matchSchema>;
 export type BackendEntry = z.infer<typeof backendSchema>;
 /** `requestHeaders` or `responseHeaders`. */
 export type HeaderEntry = z.infer<typeof headerChanges>;
+/** `fault` of a route. */
+export type FaultEntry = z.infer<typeof faultSchema>;
 /** A new path. */
 export type PathEntry = z.infer<typeof pathChange>;

@@ -1,6 +1,7 @@
 /** `routes`: checks the fields of each rule against each other and converts them. */
 import type {
   Backend,
+  FaultSetting,
   HeaderChanges,
   PathChange,
   RouteMatch,
@@ -15,6 +16,7 @@ import { toRetrySetting } from './retries.js';
 import {
   routeSchema,
   type BackendEntry,
+  type FaultEntry,
   type HeaderEntry,
   type MatchEntry,
   type PathEntry,
@@ -117,6 +119,7 @@ function toRouteRule(entry: RouteEntry, defaultName: string, ownNamespace: strin
     ...(mirror === undefined
       ? {}
       : { mirror: { ref: toServiceRef(mirror, ownNamespace), percent: mirror.percent ?? 100 } }),
+    ...(entry.fault === undefined ? {} : { fault: toFault(entry.fault) }),
     ...(entry.timeout === undefined ? {} : { timeoutMs: durationMs(entry.timeout) }),
     ...(entry.retries === undefined ? {} : { retries: toRetrySetting(entry.retries) }),
   };
@@ -171,6 +174,23 @@ function toRedirect(
     ...(path === undefined ? {} : { path: toPathChange(path) }),
     ...(port === undefined ? {} : { port }),
     statusCode: statusCode ?? 302,
+  };
+}
+
+function toFault({ delay, abort }: FaultEntry): FaultSetting {
+  return {
+    ...(delay === undefined
+      ? {}
+      : { delay: { percent: delay.percent ?? 100, durationMs: durationMs(delay.duration) } }),
+    ...(abort === undefined
+      ? {}
+      : {
+          abort: {
+            percent: abort.percent ?? 100,
+            ...(abort.httpStatus === undefined ? {} : { httpStatus: abort.httpStatus }),
+            ...(abort.grpcStatus === undefined ? {} : { grpcStatus: abort.grpcStatus }),
+          },
+        }),
   };
 }
 

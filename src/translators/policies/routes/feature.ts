@@ -8,6 +8,7 @@ import type {
 } from '../../../model/index.js';
 import { policyOrigin, type PolicyHead } from '../../to-ir/attach.js';
 import type { Finding } from '../../to-ir/finding.js';
+import { faultFeature } from '../fault/feature.js';
 import type { RouteSettings } from '../../to-ir/outbound-settings.js';
 import {
   ownCluster,
@@ -118,7 +119,11 @@ function routesOf(
   };
   const decided = context.settle(ruleSettings(policy, rule, field));
   const action = toAction(rule, decided.forward, context, report);
-  const settings = action.kind === 'forward' ? decided.settings : [];
+  const faults =
+    rule.fault === undefined
+      ? []
+      : faultFeature.describe(rule.fault, (name) => policyOrigin(policy, `${field}.${name}`));
+  const settings = action.kind === 'forward' ? [...faults, ...decided.settings] : [];
   const all: readonly RouteMatchIr[] =
     matches.length === 0 ? [{ headers: [], queryParams: [] }] : matches.map(toMatch);
   return all.map((match) => ({
@@ -172,6 +177,7 @@ function toAction(
     ...(rule.rewrite?.path === undefined ? {} : { rewritePath: rule.rewrite.path }),
     ...(rule.rewrite?.hostname === undefined ? {} : { rewriteHost: rule.rewrite.hostname }),
     ...(mirror === undefined ? {} : { mirror }),
+    ...(rule.fault === undefined ? {} : { fault: rule.fault }),
     ...forward,
   };
 }

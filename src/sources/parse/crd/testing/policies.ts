@@ -242,7 +242,8 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
   ],
   ...['backends', 'rewrite', 'mirror', 'fault', 'timeout', 'retries', 'requestHeaders'].map(
     (name) => {
-      const values: Spec = { backends: [], mirror: { service: 'a' }, timeout: '1s' };
+      const fault = { delay: { duration: '1s' } };
+      const values: Spec = { backends: [], mirror: { service: 'a' }, fault, timeout: '1s' };
       const value = name === 'rewrite' ? { hostname: 'a' } : (values[name] ?? {});
       const spec = route({ redirect: { port: 80 }, [name]: value });
       return [spec, 'spec.routes[0]', `so ${name} has no meaning in it`] as const;
@@ -289,6 +290,12 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
     route({ redirect: { statusCode: 301 } }),
     'spec.routes[0].redirect',
     'expected at least one of scheme, hostname, path, port',
+  ],
+  [route({ fault: {} }), 'spec.routes[0].fault', 'expected delay, abort or both'],
+  [
+    route({ fault: { abort: { percent: 1 } } }),
+    'spec.routes[0].fault.abort',
+    'expected httpStatus, grpcStatus or both',
   ],
   [
     route({ retries: { backoff: { base: '2s', max: '1s' } } }),
