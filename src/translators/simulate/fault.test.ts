@@ -43,7 +43,7 @@ test('what may be done to a call is said, with its YAML', () => {
 
 test.each<readonly [string, FaultSetting['abort'], string | undefined]>([
   ['text/plain', { percent: 100, httpStatus: 503 }, 'status 503'],
-  ['application/grpc', { percent: 100, httpStatus: 503 }, 'status 503'],
+  ['application/grpc', { percent: 100, httpStatus: 503 }, 'the gRPC status that stands for 503'],
   ['text/plain', { percent: 100, grpcStatus: 'ABORTED' }, undefined],
   ['application/grpc+proto', { percent: 100, grpcStatus: 'ABORTED' }, 'gRPC status ABORTED'],
   ['application/grpc-web', { percent: 100, grpcStatus: 'ABORTED' }, undefined],

@@ -16,12 +16,15 @@ export function certainFault(
   const abort = fault?.abort;
   if (abort?.percent !== 100) return undefined;
   const { httpStatus, grpcStatus } = abort;
-  if (grpcStatus !== undefined && isGrpc(headers)) {
-    return { status: 200, says: `gRPC status ${grpcStatus}` };
+  if (!isGrpc(headers)) {
+    if (httpStatus === undefined) return undefined;
+    return { status: httpStatus, says: `status ${String(httpStatus)}` };
   }
-  return httpStatus === undefined
-    ? undefined
-    : { status: httpStatus, says: `status ${String(httpStatus)}` };
+  const says =
+    grpcStatus === undefined
+      ? `the gRPC status that stands for ${String(httpStatus)}`
+      : `gRPC status ${grpcStatus}`;
+  return { status: 200, says };
 }
 
 /** As Envoy has it: `application/grpc`, also with a format behind a plus, but not `grpc-web`. */
