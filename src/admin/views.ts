@@ -16,6 +16,8 @@ export interface ProxyView {
   readonly pendingForMs?: number;
   /** Expiry of the certificate it was given. */
   readonly certificateNotAfterMs?: number;
+  /** When the next one is due. */
+  readonly certificateRenewAtMs?: number;
   readonly resources: readonly {
     readonly type: string;
     readonly held: number;

@@ -23,6 +23,8 @@ export interface OpenStream {
   /** From far to near. */
   readonly scopes: readonly string[];
   readonly certificateNotAfterMs: number;
+  /** When the next one is due. */
+  readonly certificateRenewAtMs: number;
 }
 
 /** The streams. */
@@ -114,6 +116,7 @@ export function createStreams(options: StreamsOptions): Streams {
           namespace: pod.namespace,
           scopes: ['mesh', `namespace/${pod.namespace}`, `pod/${pod.key}`, streamScope(streamId)],
           certificateNotAfterMs: svid.notAfterMs,
+          certificateRenewAtMs: svid.renewAtMs,
         },
         cancel: clock.after(delayMs, renew),
         arrange,

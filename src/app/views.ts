@@ -82,7 +82,10 @@ function proxyView(
     generationSent: sent,
     generationAcked: Math.min(sent, proxy.state.settledGeneration),
     ...(pending.length > 0 && { pendingForMs: nowMs - Math.min(...pending) }),
-    ...(stream && { certificateNotAfterMs: stream.certificateNotAfterMs }),
+    ...(stream && {
+      certificateNotAfterMs: stream.certificateNotAfterMs,
+      certificateRenewAtMs: stream.certificateRenewAtMs,
+    }),
     resources: types.map((type) => ({
       type: shortTypeName(type.typeUrl),
       held: type.heldCount,

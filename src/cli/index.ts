@@ -10,6 +10,6 @@ export { formatTable, type Io } from './io.js';
 export { releaseVersion } from './install/options.js';
 export { applyAll } from './install/apply.js';
 export { installObjects } from './install/objects.js';
-export { defaultInstall } from './install/options.js';
+export { defaultInstall, imagesOf } from './install/options.js';
 export type { Manifest } from './install/manifest.js';
 export { askAdmin } from './admin-client.js';

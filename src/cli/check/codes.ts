@@ -71,6 +71,11 @@ export const checkCodes = {
     cause: 'somebody else has defined trafficpolicies.skerry.dev, or its versions are unknown here',
     remedy: 'see who owns the definition that is named; an installation would write over it',
   },
+  DefinitionMissing: {
+    severity: 'failed',
+    cause: 'the API server does not know TrafficPolicies, or does not serve them',
+    remedy: 'apply the definition again: skerry install --apply',
+  },
   NameShared: {
     severity: 'warning',
     cause: 'another definition has the same kind or short name: kubectl may show you the other one',
@@ -80,6 +85,204 @@ export const checkCodes = {
     severity: 'warning',
     cause: 'a namespace is enrolled in another mesh too: its pods would get two sidecars',
     remedy: 'take one of the labels away, then restart the workloads',
+  },
+  NotInstalled: {
+    severity: 'failed',
+    cause: 'there is no Deployment of the control plane in its namespace',
+    remedy: 'install it: skerry install --apply',
+  },
+  CommandLineDiffers: {
+    severity: 'warning',
+    cause: 'this command line is of another version than the control plane, and may misread it',
+    remedy: 'use the command line of the control plane’s version, or upgrade: skerry upgrade',
+  },
+  ReplicaMissing: {
+    severity: 'failed',
+    cause: 'not every replica of the control plane runs and is ready',
+    remedy: 'see what keeps it: kubectl describe pod -n skerry-system, and its log',
+  },
+  ReplicaSilent: {
+    severity: 'failed',
+    cause: 'a replica is ready by its probe, and does not answer by its admin socket',
+    remedy: 'read its log; to ask it takes the verb create on pods/exec in skerry-system',
+  },
+  NoReplica: {
+    severity: 'failed',
+    cause: 'no replica of the control plane can be asked; sidecars go on with what they last had',
+    remedy: 'see what the check replicas has found, and mend that first',
+  },
+  ReplicaWaiting: {
+    severity: 'failed',
+    cause: 'a replica does not serve everybody yet',
+    remedy: 'wait a moment; if it stays so, see that the API server answers from that node',
+  },
+  ReplicaVersionsDiffer: {
+    severity: 'failed',
+    cause: 'replicas of several versions run beside each other: a rollout is under way, or stuck',
+    remedy:
+      'wait for its end: kubectl rollout status deployment/skerry-controller -n skerry-system',
+  },
+  ReplicaClockSkew: {
+    severity: 'failed',
+    cause: 'a replica’s clock is wrong: what it signs counts elsewhere as expired or not yet valid',
+    remedy: 'set the clock of its node by NTP',
+  },
+  NoLeader: {
+    severity: 'failed',
+    cause: 'no replica leads: nothing writes statuses, trust bundles or the webhook’s certificate',
+    remedy: 'read the replicas’ logs for the Lease skerry-leader; sidecars are served all the same',
+  },
+  SeveralLeaders: {
+    severity: 'failed',
+    cause: 'several replicas hold themselves for the leader',
+    remedy: 'check again in 20 s; if it stays so, the clock of one of them runs wrongly',
+  },
+  SourceStale: {
+    severity: 'failed',
+    cause: 'a replica cannot follow the API server, and serves what it knew when it last could',
+    remedy: 'see that the API server is up and can be reached from that replica’s node',
+  },
+  AuthoritiesDiffer: {
+    severity: 'failed',
+    cause: 'replicas trust different roots: sidecars of one do not trust those of another',
+    remedy: 'check again in 10 s; if it stays so, restart the replicas one after another',
+  },
+  AuthorityLost: {
+    severity: 'failed',
+    cause: 'the Secret with the authority is gone; replicas that run still have it in memory',
+    remedy: 'restore the Secret from a backup before any replica restarts: none would come up',
+  },
+  RootExpiring: {
+    severity: 'warning',
+    cause: 'a root that sidecars trust ends soon',
+    remedy: 'rotate it: skerry ca rotate',
+  },
+  RootExpired: {
+    severity: 'failed',
+    cause: 'every root that sidecars trust has ended: no certificate is valid any more',
+    remedy: 'rotate it: skerry ca rotate; if that is refused, restore or import a root',
+  },
+  ServerCertificateExpiring: {
+    severity: 'failed',
+    cause: 'the control plane does not renew its own certificate, which is due at half its life',
+    remedy: 'read the replica’s log; an authority whose root is offline may have to sign again',
+  },
+  WebhookMissing: {
+    severity: 'failed',
+    cause: 'the webhook’s configuration is gone: new pods come up without a sidecar',
+    remedy: 'apply it again: skerry install --apply',
+  },
+  WebhookChanged: {
+    severity: 'warning',
+    cause: 'somebody has changed the webhook’s configuration: other pods are injected, or fewer',
+    remedy: 'put it back: skerry install --apply; or leave it, if it is meant so',
+  },
+  WebhookUntrusted: {
+    severity: 'failed',
+    cause: 'the certificate in the webhook’s configuration is not the control plane’s authority',
+    remedy: 'wait for the leader, who writes it; if it stays so, see who else writes that field',
+  },
+  WebhookUnreachable: {
+    severity: 'failed',
+    cause: 'the API server cannot call the webhook: no pod can be created in enrolled namespaces',
+    remedy:
+      'let the API server reach port 15017 of the control plane’s pods: firewall, NetworkPolicy',
+  },
+  NotInjected: {
+    severity: 'failed',
+    cause: 'a pod created now would get no sidecar, although its namespace is enrolled',
+    remedy: 'see what the webhook’s configuration selects: skerry install --apply puts it back',
+  },
+  InjectionRefused: {
+    severity: 'failed',
+    cause: 'a pod created now in an enrolled namespace would be refused',
+    remedy: 'mend what the message names',
+  },
+  RedirectionForbidden: {
+    severity: 'failed',
+    cause: 'PodSecurity refuses the init container by which pods set their own redirection up',
+    remedy: 'upgrade with --redirection cni, or let the namespace be privileged',
+  },
+  PodsWithoutSidecar: {
+    severity: 'warning',
+    cause: 'pods of an enrolled namespace are older than its enrolment, and outside the mesh',
+    remedy: 'replace them: kubectl rollout restart deployment,statefulset,daemonset -n NAMESPACE',
+  },
+  SidecarsOutdated: {
+    severity: 'warning',
+    cause: 'pods have sidecars of other images than a pod created now would get',
+    remedy: 'replace them: kubectl rollout restart deployment,statefulset,daemonset -n NAMESPACE',
+  },
+  TrustBundleMissing: {
+    severity: 'failed',
+    cause: 'a namespace lacks the ConfigMap skerry-root: its pods with sidecars do not start',
+    remedy: 'wait for the leader, who writes it; if it stays so, read the leader’s log',
+  },
+  TrustBundleStale: {
+    severity: 'failed',
+    cause: 'a namespace has other roots than the control plane: its new sidecars do not connect',
+    remedy: 'wait for the leader, who mends it; if it stays so, see who else writes that ConfigMap',
+  },
+  ProxyOffline: {
+    severity: 'failed',
+    cause: 'a pod runs with a sidecar that is connected to no replica: it keeps what it last had',
+    remedy: 'ask for the reason: skerry check --proxy NAMESPACE/POD',
+  },
+  ProxyRejected: {
+    severity: 'failed',
+    cause: 'a sidecar refuses a resource, and keeps the last good form of it',
+    remedy: 'change the object that is named as Envoy’s message says: skerry proxies NAMESPACE/POD',
+  },
+  ProxySlow: {
+    severity: 'failed',
+    cause: 'a sidecar has not answered for long what it was sent: its changes are not live',
+    remedy: 'see whether its pod has enough CPU, and whether its Envoy hangs: skerry proxies',
+  },
+  ProxyCertificateExpiring: {
+    severity: 'failed',
+    cause: 'a sidecar’s certificate was not renewed, which is due at half its life',
+    remedy: 'read the log of its replica; replacing the pod gets it a new one',
+  },
+  ProxyVersionsDiffer: {
+    severity: 'warning',
+    cause: 'sidecars run another Envoy than pods that are created now',
+    remedy:
+      'replace their pods: kubectl rollout restart deployment,statefulset,daemonset -n NAMESPACE',
+  },
+  PodMissing: {
+    severity: 'failed',
+    cause: 'there is no such pod, or it is on its way out',
+    remedy: 'name one that is: kubectl get pods -A',
+  },
+  PodWithoutSidecar: {
+    severity: 'failed',
+    cause: 'the pod has no sidecar, and is outside the mesh',
+    remedy: 'enrol its namespace, then replace the pod; or leave it, if it is meant so',
+  },
+  SidecarContainerFails: {
+    severity: 'failed',
+    cause: 'a container of the sidecar does not come up, so that the pod does not either',
+    remedy: 'read what it says: kubectl logs POD -c CONTAINER -n NAMESPACE',
+  },
+  SidecarRestarted: {
+    severity: 'warning',
+    cause: 'the sidecar has ended and was started again, which cut connections',
+    remedy: 'if memory was short, give it more by the annotation skerry.dev/proxy-memory-limit',
+  },
+  PolicyNotInForce: {
+    severity: 'failed',
+    cause: 'a TrafficPolicy is refused, by its own text or by a sidecar',
+    remedy: 'mend what the message names; the last good form stays in force until then',
+  },
+  PolicyPending: {
+    severity: 'warning',
+    cause: 'a TrafficPolicy is not yet live on every sidecar that it is about',
+    remedy: 'wait for it: skerry wait tp/NAME -n NAMESPACE says who is late, and why',
+  },
+  ObjectDiagnosed: {
+    severity: 'warning',
+    cause: 'an object of the cluster is not taken as it was meant',
+    remedy: 'see its code in docs/diagnostics.md',
   },
 } as const satisfies Readonly<Record<string, CheckText>>;
 

@@ -1,5 +1,5 @@
 /** Whether TrafficPolicy means ours, and nobody else's. */
-import { listAt, textAt } from '../cluster/objects.js';
+import { conditionOf, listAt, textAt } from '../cluster/objects.js';
 import { commonLabels } from '../install/manifest.js';
 import { installObjects } from '../install/objects.js';
 import { defaultInstall } from '../install/options.js';
@@ -53,8 +53,7 @@ function sharedNames(resources: readonly ApiResource[]): readonly CheckFinding[]
   });
 }
 
-/** Every finding about the definition, whether it is installed or not. */
-export async function definitionFindings(facts: Facts): Promise<readonly CheckFinding[]> {
+async function conflictsOf(facts: Facts): Promise<readonly CheckFinding[]> {
   const installed = await facts.read(pathOf(wantedDefinition()));
   return [...foreignFindings(installed), ...sharedNames(await facts.resources())];
 }
@@ -64,8 +63,24 @@ export const definitionConflictCheck: Check = {
   name: 'definition',
   needs: ['api-server'],
   async look(facts): Promise<CheckOutcome> {
-    const findings = await definitionFindings(facts);
+    const findings = await conflictsOf(facts);
     if (findings.length === 0) return fine('TrafficPolicy is nobody else’s');
     return { says: 'others use the name TrafficPolicy', findings };
+  },
+};
+
+/** After an installation: whether the definition is in use. */
+export const definitionCheck: Check = {
+  name: 'definition',
+  needs: ['installation'],
+  async look(facts): Promise<CheckOutcome> {
+    const wanted = wantedDefinition();
+    const established = conditionOf(await facts.read(pathOf(wanted)), 'Established');
+    const conflicts = await conflictsOf(facts);
+    if (textAt(established, 'status') === 'True') {
+      return { says: `${wanted.metadata.name} is established`, findings: conflicts };
+    }
+    const says = textAt(established, 'message') ?? `there is no ${wanted.metadata.name}`;
+    return { says, findings: [{ code: 'DefinitionMissing', says }, ...conflicts] };
   },
 };

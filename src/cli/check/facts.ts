@@ -1,7 +1,21 @@
 /** What checks look at: each part of the cluster is asked for once, when the first check wants it. */
+import type { StateView } from '../../admin/index.js';
+import type { Diagnostic } from '../../model/index.js';
 import type { KubernetesClient } from '../../sources/index.js';
+import { askAny } from '../admin-client.js';
 import { listAt, textAt } from '../cluster/objects.js';
 import { readObject } from '../cluster/read.js';
+import {
+  listControllers,
+  replicaOf,
+  type ControllerPod,
+  type Replica,
+} from '../cluster/replicas.js';
+import { gatherProxies } from '../commands/proxies.js';
+import { systemNamespace } from '../install/options.js';
+import { deploymentPath } from '../install/paths.js';
+import { CommandError } from '../io.js';
+import { toMeshPod, type MeshPod } from './mesh-pod.js';
 
 /** A version of Kubernetes. */
 export interface KubernetesVersion {
@@ -19,14 +33,39 @@ export interface ApiResource {
   readonly shortNames: readonly string[];
 }
 
+/** A replica of the control plane that was asked. */
+export interface AskedReplica {
+  readonly pod: string;
+  readonly isReady: boolean;
+  /** Absent: it gave no answer. */
+  readonly state?: StateView;
+  /** How far its clock is ahead of the API server's; off by the time of the way. */
+  readonly aheadMs?: number;
+  /** Why it gave no answer. */
+  readonly problem?: string;
+}
+
 /** The cluster as checks see it. All reject with a `KubernetesApiError` where it cannot be asked. */
 export interface Facts {
   readonly client: Pick<KubernetesClient, 'send' | 'exec' | 'clockSkewMs'>;
+  /** The time by the API server's clock. */
+  nowMs(): number;
   version(): Promise<KubernetesVersion>;
   namespaces(): Promise<readonly unknown[]>;
   nodes(): Promise<readonly unknown[]>;
   /** Every kind of resource that the API server has. */
   resources(): Promise<readonly ApiResource[]>;
+  /** The control plane's Deployment; undefined: there is none. */
+  deployment(): Promise<unknown>;
+  controllers(): Promise<readonly ControllerPod[]>;
+  /** All replicas, and what each says of itself: one that is not ready may serve sidecars all the same. */
+  replicas(): Promise<readonly AskedReplica[]>;
+  /** All sidecars that are connected; `problems` name replicas that did not say. */
+  proxies(): ReturnType<typeof gatherProxies>;
+  /** What the control plane says of objects. */
+  diagnostics(): Promise<readonly Diagnostic[]>;
+  /** Pods of all namespaces. */
+  pods(): Promise<readonly MeshPod[]>;
   /** The object at a path; undefined where there is none. */
   read(path: string): Promise<unknown>;
   /** The items of a list. */
@@ -62,27 +101,73 @@ function resourcesOf(group: unknown): readonly ApiResource[] {
   }));
 }
 
+const pageSize = '500';
+
+type Client = Facts['client'];
+
+/** All items, page by page: the pods of a large cluster are too much for one answer. */
+async function listPages(
+  client: Client,
+  path: string,
+  query: Readonly<Record<string, string>>,
+): Promise<readonly unknown[]> {
+  const items: unknown[] = [];
+  let next: string | undefined = '';
+  while (next !== undefined) {
+    const paging = { limit: pageSize, ...(next !== '' && { continue: next }) };
+    const page = await client.send({ method: 'GET', path, query: { ...query, ...paging } });
+    items.push(...listAt(page, 'items'));
+    const token = textAt(page, 'metadata', 'continue');
+    next = token === '' ? undefined : token;
+  }
+  return items;
+}
+
+async function askReplica(
+  replica: Replica,
+  { name: pod, isReady }: ControllerPod,
+  nowMs: () => number,
+): Promise<AskedReplica> {
+  const askedAtMs = nowMs();
+  try {
+    const state = (await replica.ask('/v1/state')) as StateView;
+    return { pod, isReady, state, aheadMs: state.nowMs - (askedAtMs + nowMs()) / 2 };
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    return { pod, isReady, problem: error.message };
+  }
+}
+
 /** Facts of which none is known yet. */
-export function openFacts(client: Facts['client']): Facts {
-  const get = (path: string, query: Readonly<Record<string, string>> = {}): Promise<unknown> =>
-    client.send({ method: 'GET', path, query });
-  const list: Facts['list'] = async (path, query) => listAt(await get(path, query), 'items');
+export function openFacts(client: Client): Facts {
+  const get = (path: string): Promise<unknown> => client.send({ method: 'GET', path });
+  const list: Facts['list'] = (path, query = {}) => listPages(client, path, query);
+  const read: Facts['read'] = (path) => readObject(client, path);
+  const nowMs = (): number => Date.now() + (client.clockSkewMs() ?? 0);
+  const controllers = once(() => listControllers(client, systemNamespace));
+  const replicaIn = ({ name }: ControllerPod): Replica => replicaOf(client, systemNamespace, name);
   return {
-    client,
-    list,
+    ...{ client, nowMs, list, read, controllers },
     version: once(async () => {
       const name = textAt(await get('/version'), 'gitVersion') ?? '';
       return parseKubernetesVersion(name) ?? { major: 0, minor: 0, name };
     }),
     namespaces: once(() => list('/api/v1/namespaces')),
     nodes: once(() => list('/api/v1/nodes')),
-    resources: once(async () =>
-      listAt(
-        await client.send({ method: 'GET', path: '/apis', accept: discovery }),
-        'items',
-      ).flatMap(resourcesOf),
+    pods: once(async () => (await list('/api/v1/pods')).map(toMeshPod)),
+    resources: once(async () => {
+      const answer = await client.send({ method: 'GET', path: '/apis', accept: discovery });
+      return listAt(answer, 'items').flatMap(resourcesOf);
+    }),
+    deployment: once(() => read(deploymentPath)),
+    replicas: once(async () =>
+      Promise.all((await controllers()).map((pod) => askReplica(replicaIn(pod), pod, nowMs))),
     ),
-    read: (path) => readObject(client, path),
+    proxies: once(async () => gatherProxies((await controllers()).map(replicaIn))),
+    diagnostics: once(async () => {
+      const all = (await controllers()).map(replicaIn);
+      return (await askAny(all, '/v1/diagnostics')) as readonly Diagnostic[];
+    }),
   };
 }
 

@@ -5,11 +5,19 @@ import type { CommandDefinition } from '../command.js';
 import { runChecks, type Check, type CheckReport } from '../check/check.js';
 import { openFacts } from '../check/facts.js';
 import { spellReport, spellSummary } from '../check/print.js';
-import { preChecks } from '../check/suites.js';
-import { exitCode, outputFormats, printData, type Io, type OutputFormat } from '../io.js';
+import { meshChecks, oneProxyChecks, preChecks } from '../check/suites.js';
+import {
+  CommandError,
+  exitCode,
+  outputFormats,
+  printData,
+  type Io,
+  type OutputFormat,
+} from '../io.js';
 
 interface Flags extends ClusterFlags {
   readonly pre: boolean;
+  readonly proxy?: string;
   readonly output: OutputFormat;
 }
 
@@ -30,8 +38,18 @@ async function runAll(
   });
 }
 
+function checksOf({ pre, proxy }: Flags): readonly Check[] {
+  if (proxy === undefined) return pre ? preChecks : meshChecks;
+  if (pre) throw new CommandError('expected --pre or --proxy, found both', exitCode.usage);
+  const [namespace, pod, ...rest] = proxy.split('/');
+  if (namespace === undefined || namespace === '' || !pod || rest.length > 0) {
+    throw new CommandError(`expected --proxy namespace/pod, found ${proxy}`, exitCode.usage);
+  }
+  return oneProxyChecks({ namespace, pod });
+}
+
 async function run(flags: Flags, io: Io): Promise<number> {
-  const reports = await runAll(preChecks, flags, io);
+  const reports = await runAll(checksOf(flags), flags, io);
   if (flags.output === 'table') io.stdout.write(spellSummary(reports));
   else printData(io, flags.output, reports, () => '');
   return reports.some(({ result }) => result === 'failed') ? exitCode.problem : exitCode.ok;
@@ -45,6 +63,7 @@ export const checkCommand: CommandDefinition = {
   configure(command: Command, io: Io, exit): void {
     command
       .option('--pre', 'whether Skerry can be installed', false)
+      .option('--proxy <name>', 'one sidecar in detail, namespace/pod')
       .addOption(new Option('-o, --output <format>').choices(outputFormats).default('table'))
       .action(async (flags: Flags) => {
         exit(await run(flags, io));

@@ -40,7 +40,7 @@ export function pluginLacks(daemonSet: unknown): string | undefined {
 }
 
 /** What a container says of why it does not run; undefined: nothing is wrong that it knows of. */
-function containerTrouble(status: unknown): string | undefined {
+export function containerTrouble(status: unknown): string | undefined {
   const waiting = at(status, 'state', 'waiting');
   const reason = textAt(waiting, 'reason');
   if (reason === undefined || reason === 'ContainerCreating' || reason === 'PodInitializing') {

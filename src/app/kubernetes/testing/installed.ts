@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import {
   applyAll,
   defaultInstall,
+  imagesOf,
   installObjects,
   type ControllerOptions,
   type Manifest,
@@ -205,6 +206,7 @@ export async function install(): Promise<Installed> {
   const kubeconfig = await server.kubeconfigFor(account, groups);
   const running = new Set<RunningController>();
   const processes = new Set<ChildProcess>();
+  const images = imagesOf(defaultInstall);
   let hasWebhook = false;
 
   return {
@@ -224,6 +226,8 @@ export async function install(): Promise<Installed> {
             replica: name,
             webhookListen,
             redirection: 'init',
+            skerryImage: images.skerry,
+            envoyImage: images.envoy,
           },
         },
         ...{ listen: `127.0.0.1:${String(await freePort())}`, adminSocket },

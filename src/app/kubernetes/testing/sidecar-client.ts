@@ -18,6 +18,8 @@ export interface SidecarOptions {
   readonly token: string;
   /** `namespace/pod`. */
   readonly nodeId: string;
+  /** `1.40.0` by default. */
+  readonly envoyVersion?: string;
 }
 
 /** A connected sidecar. */
@@ -90,7 +92,12 @@ export function connectSidecar(options: SidecarOptions): SidecarClient {
     }
   };
   const metadata = { [nodeMetadataKeys.csr]: csr, [nodeMetadataKeys.keyFile]: '/key.pem' };
-  stream.send({ node: { id: options.nodeId, metadata }, type_url: cds });
+  const [major_number, minor_number, patch] = (options.envoyVersion ?? '1.40.0')
+    .split('.')
+    .map(Number);
+  const version = { version: { major_number, minor_number, patch } };
+  const node = { id: options.nodeId, metadata, user_agent_build_version: version };
+  stream.send({ node, type_url: cds });
   ask(sds, [ownCertificateName]);
   // It ends with the stream.
   run().catch(() => undefined);

@@ -2,7 +2,9 @@
 import type { KubernetesClient } from '../../../sources/index.js';
 import { eventually, objectAt } from '../test-kit.js';
 import type { Installed, Replica } from './installed.js';
-import { connectSidecar, type SidecarClient } from './sidecar-client.js';
+import { connectSidecar, type SidecarClient, type SidecarOptions } from './sidecar-client.js';
+
+type MoreOfSidecar = Pick<SidecarOptions, 'envoyVersion'>;
 
 /** Makes objects in one namespace that has sidecars. */
 export interface Workloads {
@@ -11,7 +13,11 @@ export interface Workloads {
   pod(name: string, app: string): Promise<void>;
   removePod(name: string): Promise<void>;
   /** Connects the sidecar of a pod. */
-  connect(name: string, replica: Pick<Replica, 'address'>): Promise<SidecarClient>;
+  connect(
+    name: string,
+    replica: Pick<Replica, 'address'>,
+    more?: MoreOfSidecar,
+  ): Promise<SidecarClient>;
   /** Creates or replaces a policy; its generation. */
   policy(name: string, spec: unknown): Promise<number>;
   /** What the API server has of a policy. */
@@ -123,7 +129,7 @@ export async function makeWorkloads(
       const path = `${space}/pods/${name}`;
       await client.send({ method: 'DELETE', path, body: { gracePeriodSeconds: 0 } });
     },
-    async connect(name, replica): Promise<SidecarClient> {
+    async connect(name, replica, more = {}): Promise<SidecarClient> {
       const answer = await send('POST', `${space}/serviceaccounts/app/token`, {
         ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
         spec: {
@@ -133,7 +139,7 @@ export async function makeWorkloads(
       });
       const { token } = (answer as { readonly status: { readonly token: string } }).status;
       const nodeId = `${namespace}/${name}`;
-      return connectSidecar({ address: replica.address, roots, token, nodeId });
+      return connectSidecar({ address: replica.address, roots, token, nodeId, ...more });
     },
     async policy(name, spec): Promise<number> {
       const made = (await client.send({
