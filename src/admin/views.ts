@@ -18,6 +18,8 @@ export interface ProxyView {
   readonly certificateNotAfterMs?: number;
   /** When the next one is due. */
   readonly certificateRenewAtMs?: number;
+  /** Fingerprint of the root behind it, as {@link CaRootView} has it. */
+  readonly certificateRoot?: string;
   readonly resources: readonly {
     readonly type: string;
     readonly held: number;

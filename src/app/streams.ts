@@ -25,6 +25,8 @@ export interface OpenStream {
   readonly certificateNotAfterMs: number;
   /** When the next one is due. */
   readonly certificateRenewAtMs: number;
+  /** Fingerprint of the root behind it. */
+  readonly certificateRoot: string;
 }
 
 /** The streams. */
@@ -117,6 +119,7 @@ export function createStreams(options: StreamsOptions): Streams {
           scopes: ['mesh', `namespace/${pod.namespace}`, `pod/${pod.key}`, streamScope(streamId)],
           certificateNotAfterMs: svid.notAfterMs,
           certificateRenewAtMs: svid.renewAtMs,
+          certificateRoot: svid.root,
         },
         cancel: clock.after(delayMs, renew),
         arrange,

@@ -85,6 +85,7 @@ function proxyView(
     ...(stream && {
       certificateNotAfterMs: stream.certificateNotAfterMs,
       certificateRenewAtMs: stream.certificateRenewAtMs,
+      certificateRoot: stream.certificateRoot,
     }),
     resources: types.map((type) => ({
       type: shortTypeName(type.typeUrl),

@@ -157,6 +157,11 @@ export const checkCodes = {
     cause: 'a root that sidecars trust ends soon',
     remedy: 'rotate it: skerry ca rotate',
   },
+  IssuerExpiring: {
+    severity: 'warning',
+    cause: 'an intermediate that signs certificates ends soon, and was not renewed',
+    remedy: 'do what the finding says; skerry ca status shows where the root’s key rests',
+  },
   RootExpired: {
     severity: 'failed',
     cause: 'every root that sidecars trust has ended: no certificate is valid any more',
@@ -242,6 +247,12 @@ export const checkCodes = {
     severity: 'failed',
     cause: 'a sidecar’s certificate was not renewed, which is due at half its life',
     remedy: 'read the log of its replica; replacing the pod gets it a new one',
+  },
+  ProxyOfFormerRoot: {
+    severity: 'failed',
+    cause:
+      'a sidecar’s certificate is of a root that does not sign any more, with no rotation under way',
+    remedy: 'replace its pod; skerry ca status shows which roots are trusted',
   },
   ProxyVersionsDiffer: {
     severity: 'warning',

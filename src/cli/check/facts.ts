@@ -1,5 +1,5 @@
 /** What checks look at: each part of the cluster is asked for once, when the first check wants it. */
-import type { StateView } from '../../admin/index.js';
+import type { CaView, StateView } from '../../admin/index.js';
 import type { Diagnostic } from '../../model/index.js';
 import type { KubernetesClient } from '../../sources/index.js';
 import { askAny } from '../admin-client.js';
@@ -62,6 +62,8 @@ export interface Facts {
   replicas(): Promise<readonly AskedReplica[]>;
   /** All sidecars that are connected; `problems` name replicas that did not say. */
   proxies(): ReturnType<typeof gatherProxies>;
+  /** The authority, as some replica has it. */
+  authority(): Promise<CaView>;
   /** What the control plane says of objects. */
   diagnostics(): Promise<readonly Diagnostic[]>;
   /** Pods of all namespaces. */
@@ -164,6 +166,10 @@ export function openFacts(client: Client): Facts {
       Promise.all((await controllers()).map((pod) => askReplica(replicaIn(pod), pod, nowMs))),
     ),
     proxies: once(async () => gatherProxies((await controllers()).map(replicaIn))),
+    authority: once(async () => {
+      const all = (await controllers()).map(replicaIn);
+      return (await askAny(all, '/v1/ca')) as CaView;
+    }),
     diagnostics: once(async () => {
       const all = (await controllers()).map(replicaIn);
       return (await askAny(all, '/v1/diagnostics')) as readonly Diagnostic[];

@@ -4,14 +4,20 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { ProxyView, StateView } from '../../admin/index.js';
+import type { CaRootView, CaView, ProxyView, StateView } from '../../admin/index.js';
 import { KubernetesApiError } from '../../sources/index.js';
 import type { Check } from './check.js';
 import { checkCodes } from './codes.js';
 import { openFacts, type Facts } from './facts.js';
 import { injectionCheck } from './injection.js';
 import { policiesCheck } from './policies.js';
-import { answerFindings, certificateFindings, offlinePods, wantedEnvoy } from './proxies.js';
+import {
+  answerFindings,
+  certificateFindings,
+  offlinePods,
+  rootOfCertificateFindings,
+  wantedEnvoy,
+} from './proxies.js';
 import { leaderCheck, replicasCheck, sourcesCheck } from './replicas.js';
 import { authorityCheck, rootFindings } from './trust.js';
 
@@ -50,6 +56,19 @@ function stateOf(change: Partial<StateView> = {}): StateView {
   };
 }
 
+function caOf(change: Partial<CaView> = {}): CaView {
+  const active: CaRootView = {
+    ...{ slot: 'active', fingerprint: 'aa', notBeforeMs: 0, notAfterMs: Date.now() + 3650 * dayMs },
+    ...{ hasKey: true, issuers: [] },
+  };
+  return {
+    ...{ replica: 'one', isLeader: true, nowMs: Date.now(), trustDomain: 'cluster.local' },
+    ...{ roots: [active], alarms: [] },
+    rotation: { phase: 'none', mode: 'staged', waiting: [], leftBehind: [] },
+    ...change,
+  };
+}
+
 interface Cluster {
   /** By the name of the pod. */
   readonly states: Readonly<Record<string, StateView>>;
@@ -84,7 +103,7 @@ function factsOf({ states, answers = {}, admin = {}, onCreate }: Cluster): Facts
         : Promise.resolve(known[path] ?? { items: [] }),
     exec: ({ pod, command }) => {
       const path = command.at(-1) ?? '';
-      const answer = path === '/v1/state' ? states[pod] : admin[path];
+      const answer = path === '/v1/state' ? states[pod] : { '/v1/ca': caOf(), ...admin }[path];
       return Promise.resolve({ exitCode: 0, stdout: JSON.stringify(answer), stderr: '' });
     },
     clockSkewMs: () => 0,
@@ -176,6 +195,15 @@ describe('the authority', () => {
     ]);
   });
 
+  test('tells of intermediates that end soon, and what to do', async () => {
+    const alarm = { what: 'workload-issuer', level: 7 as const, remedy: 'sign it elsewhere' };
+    const alarms = [{ ...alarm, notAfterMs: Date.now() + 3 * dayMs }];
+    const cluster = { states: { one: authority({}) }, admin: { '/v1/ca': caOf({ alarms }) } };
+    expect(await found(authorityCheck, cluster)).toEqual([
+      expect.stringMatching(/^IssuerExpiring: workload-issuer ends in .*: sign it elsewhere$/),
+    ]);
+  });
+
   test('renews the certificates of its servers', async () => {
     const serverNotAfterMs = Date.now() + 2 * dayMs;
     const states = { one: authority({ serverNotAfterMs }) };
@@ -243,6 +271,22 @@ describe('a sidecar', () => {
     const times = { certificateNotAfterMs: at(endHours), certificateRenewAtMs: at(dueHours) };
     const texts = certificateFindings(proxy(times), nowMs).map((one) => `${one.code}: ${one.says}`);
     expect(texts).toEqual(says);
+  });
+
+  test.each([
+    ['of the root that signs', 'aa', 'none', []],
+    [
+      'of another',
+      'bb',
+      'none',
+      ['ProxyOfFormerRoot: shop/cart: its certificate is of root bb, not of aa'],
+    ],
+    ['of another, while those drain', 'bb', 'draining', []],
+  ] as const)('whose certificate is %s', (_name, certificateRoot, phase, says) => {
+    const ca = caOf();
+    const rotation = { ...ca.rotation, phase };
+    const findings = rootOfCertificateFindings(proxy({ certificateRoot }), { ...ca, rotation });
+    expect(findings.map((one) => `${one.code}: ${one.says}`)).toEqual(says);
   });
 
   test.each([

@@ -7,7 +7,7 @@ import { containerTrouble } from '../install/rollout.js';
 import { fine, type Check, type CheckFinding, type CheckOutcome } from './check.js';
 import type { Facts } from './facts.js';
 import { toMeshPod } from './mesh-pod.js';
-import { answerFindings, certificateFindings } from './proxies.js';
+import { answerFindings, certificateFindings, rootOfCertificateFindings } from './proxies.js';
 import { currentBundle } from './trust.js';
 
 /** Which sidecar. */
@@ -167,7 +167,8 @@ function certificateCheck(name: ProxyName): Check {
       if (proxy === undefined) return fine('not known');
       const leftMs = (proxy.certificateNotAfterMs ?? facts.nowMs()) - facts.nowMs();
       const says = `${proxy.identity}, ends in ${formatAge(leftMs)}`;
-      return { says, findings: certificateFindings(proxy, facts.nowMs()) };
+      const former = rootOfCertificateFindings(proxy, await facts.authority());
+      return { says, findings: [...certificateFindings(proxy, facts.nowMs()), ...former] };
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Whether sidecars are connected, have accepted what they were sent, and have certificates that last. */
+import type { CaView } from '../../admin/index.js';
 import { formatAge } from '../age.js';
 import type { ServedProxy } from '../commands/proxies.js';
 import { listAt, textAt } from '../cluster/objects.js';
@@ -21,6 +22,18 @@ export function certificateFindings(proxy: ServedProxy, nowMs: number): readonly
   if (leftMs > 0 && nowMs - certificateRenewAtMs <= overdueMs) return [];
   const says = `${name}: its certificate ${leftMs > 0 ? `ends in ${formatAge(leftMs)}` : 'has ended'}`;
   return [{ code: 'ProxyCertificateExpiring', says }];
+}
+
+/** Whether a certificate is of today's authority: while former ones drain, both are. */
+export function rootOfCertificateFindings(
+  { name, certificateRoot }: ServedProxy,
+  { roots, rotation }: Pick<CaView, 'roots' | 'rotation'>,
+): readonly CheckFinding[] {
+  const active = roots.find(({ slot }) => slot === 'active')?.fingerprint;
+  const isKnown = certificateRoot !== undefined && active !== undefined;
+  if (!isKnown || certificateRoot === active || rotation.phase === 'draining') return [];
+  const says = `${name}: its certificate is of root ${certificateRoot.slice(0, 16)}, not of ${active.slice(0, 16)}`;
+  return [{ code: 'ProxyOfFormerRoot', says }];
 }
 
 /** What a sidecar refused, and whether it answers at all. */
@@ -73,6 +86,7 @@ export const proxiesCheck: Check = {
   needs: ['control-plane'],
   async look(facts): Promise<CheckOutcome> {
     const { proxies, problems } = await facts.proxies();
+    const authority = await facts.authority();
     const connected = new Set(proxies.map(({ name }) => name));
     // A replica that does not say may have them; that it does not, another check tells.
     const isWhole = problems.length === 0;
@@ -83,6 +97,7 @@ export const proxiesCheck: Check = {
         ...offline.map(({ name }): CheckFinding => ({ code: 'ProxyOffline', says: name })),
         ...proxies.flatMap(answerFindings),
         ...proxies.flatMap((proxy) => certificateFindings(proxy, facts.nowMs())),
+        ...proxies.flatMap((proxy) => rootOfCertificateFindings(proxy, authority)),
         ...versionFindings(proxies, wantedEnvoy(await facts.deployment())),
       ],
     };

@@ -1,5 +1,6 @@
 /** Whether the authority stands, and is known to all who verify by it. */
 import { X509Certificate } from 'node:crypto';
+import type { CaView } from '../../admin/index.js';
 import { injectedNames } from '../../webhook/index.js';
 import { formatAge } from '../age.js';
 import { at, listAt, textAt } from '../cluster/objects.js';
@@ -43,6 +44,16 @@ export function rootFindings(pem: string, nowMs: number): readonly CheckFinding[
   return roots
     .filter(({ leftMs }) => leftMs < rootWarningMs)
     .map(({ name, leftMs }) => ({ code: 'RootExpiring', says: `${name} ${left(leftMs)}` }));
+}
+
+/** What the authority itself warns of, but for roots, which are looked at in the bundle. */
+function issuerFindings({ alarms, nowMs }: CaView): readonly CheckFinding[] {
+  return alarms
+    .filter(({ what }) => what !== 'root')
+    .map(({ what, notAfterMs, remedy }) => ({
+      code: 'IssuerExpiring',
+      says: `${what} ends in ${formatAge(notAfterMs - nowMs)}: ${remedy}`,
+    }));
 }
 
 function serverFindings(asked: readonly AskedReplica[]): readonly CheckFinding[] {
@@ -100,6 +111,7 @@ export const authorityCheck: Check = {
     const findings = [
       ...differ,
       ...rootFindings(bundle, facts.nowMs()),
+      ...issuerFindings(await facts.authority()),
       ...serverFindings(asked),
       ...(await secretFindings(facts)),
     ];

@@ -9,6 +9,7 @@ import {
 import { openKubernetesClient, type KubernetesClient } from '../../../sources/index.js';
 import { askAdmin } from '../../admin-client.js';
 import { at, listAt } from '../../cluster/objects.js';
+import { readObject } from '../../cluster/read.js';
 import { deploymentPath } from '../../install/paths.js';
 import { pause } from '../../pause.js';
 import { runCli } from '../../program.js';
@@ -43,6 +44,8 @@ export interface CheckedMesh {
   readonly client: KubernetesClient;
   readonly replicas: readonly [Replica, Replica];
   check(...args: readonly string[]): Promise<CheckRun>;
+  /** Whether there is an object. */
+  has(path: string): Promise<boolean>;
   /** JSON merge patch. */
   patch(path: string, body: unknown): Promise<void>;
   /** Makes a pod of the control plane that Kubernetes holds for ready, or for not ready. */
@@ -164,6 +167,7 @@ export async function startCheckedMesh(): Promise<CheckedMesh> {
   await deploymentStatus(2);
   return {
     ...{ installed, client, replicas, patch, controllerPod, deploymentStatus },
+    has: async (path) => (await readObject(client, path)) !== undefined,
     ...{ setInDeployment, withoutRight, giveRightsBack },
     foreignCertificate: () => readFile(join(installed.server.directory, 'ca.crt'), 'utf8'),
     async check(...args): Promise<CheckRun> {
