@@ -38,10 +38,15 @@ describe('options', () => {
       bench: 'sync',
       ...{ services: 1000, endpoints: 5, events: 5000, json: false },
     });
+    expect(parseOptions(['load'])).toEqual({
+      bench: 'load',
+      ...{ services: 1000, endpoints: 5, sidecars: 1000, used: 10, rounds: 20, json: false },
+      ...{ layouts: ['on-demand', 'eager'], suites: ['connect', 'churn', 'reconnect'] },
+    });
   });
 
   test.each([
-    [[], 'expected propagation, sidecar or sync, found nothing'],
+    [[], 'expected propagation, sidecar, sync or load, found nothing'],
     [['speed'], 'found speed'],
     [
       ['propagation', '--rounds', '0'],
@@ -50,6 +55,8 @@ describe('options', () => {
     [['sidecar', '--services', '100,x'], '--services: expected a whole number from 30'],
     [['sidecar', '--services', '100', '--used', '40'], 'expected a whole number from 120'],
     [['sidecar', '--rounds', '3'], '--rounds'],
+    [['load', '--services', '2', '--endpoints', '2', '--sidecars', '5'], '--sidecars: expected a'],
+    [['load', '--layouts', 'lazy'], '--layouts: expected on-demand, eager with commas between'],
   ])('%j is answered with what is wrong', (args, text) => {
     expect(parseOptions(args)).toContain(text);
   });

@@ -1,6 +1,8 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
 import type { BenchEnvironment } from './bench-mesh.js';
 import { benchSync, formatSync } from './cluster/sync.js';
+import { benchLoad } from './load/load.js';
+import { formatLoad } from './load/report.js';
 import { obstacles } from './obstacles.js';
 import { parseOptions, usage, type BenchOptions } from './options.js';
 import { benchPropagation, formatPropagation } from './propagation.js';
@@ -30,6 +32,10 @@ async function run(options: BenchOptions, environment: BenchEnvironment): Promis
     case 'sync': {
       const report = await benchSync(options, environment);
       return options.json ? JSON.stringify(report) : formatSync(report);
+    }
+    case 'load': {
+      const report = await benchLoad(options, environment);
+      return options.json ? JSON.stringify(report) : formatLoad(report);
     }
   }
 }

@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 
 /** What was asked for. */
-export type BenchOptions = PropagationOptions | SidecarOptions | SyncOptions;
+export type BenchOptions = PropagationOptions | SidecarOptions | SyncOptions | LoadOptions;
 
 /** From file write to the last sidecar's ACK. */
 export interface PropagationOptions {
@@ -35,6 +35,28 @@ export interface SyncOptions {
   readonly json: boolean;
 }
 
+const suites = ['connect', 'churn', 'reconnect'] as const;
+const layouts = ['on-demand', 'eager'] as const;
+
+/** Simulated sidecars by the hundreds. */
+export interface LoadOptions {
+  readonly bench: 'load';
+  readonly services: number;
+  /** Of each Service. */
+  readonly endpoints: number;
+  readonly sidecars: number;
+  /** Services that each sidecar's app calls, on demand. */
+  readonly used: number;
+  /** Rounds of each change. */
+  readonly rounds: number;
+  readonly layouts: readonly (typeof layouts)[number][];
+  /** Connecting is always measured, since the others need it. */
+  readonly suites: readonly (typeof suites)[number][];
+  /** A folder for CPU profiles of the control plane. */
+  readonly profile?: string;
+  readonly json: boolean;
+}
+
 /** Each run calls Services that none has called before. */
 export const sidecarRuns = 3;
 
@@ -42,10 +64,16 @@ export const sidecarRuns = 3;
 export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
        npm run bench -- sidecar [--services 100,1000,5000] [--used 10] [--json]
        npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
+       npm run bench -- load [--services 1000] [--endpoints 5] [--sidecars 1000] [--used 10] [--rounds 20]
+                             [--layouts on-demand,eager] [--suites connect,churn,reconnect]
+                             [--quick] [--profile FOLDER] [--json]
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
   sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
+  load          simulated sidecars: time, CPU, bytes and memory to connect, to change, to reconnect
+  --quick       of load: 200 Services, 200 sidecars, 10 rounds
+  --profile     of load: CPU profiles of the control plane go there
   --json        print one JSON object on stdout and nothing else
 `;
 
@@ -112,11 +140,58 @@ function read(args: readonly string[]): BenchOptions | string {
         json: values.json,
       };
     }
+    case 'load':
+      return readLoad(rest);
     case '--help':
       return usage;
     default:
-      return `expected propagation, sidecar or sync, found ${bench ?? 'nothing'}\n\n${usage}`;
+      return `expected propagation, sidecar, sync or load, found ${bench ?? 'nothing'}\n\n${usage}`;
   }
+}
+
+function readLoad(args: readonly string[]): LoadOptions {
+  const isQuick = args.includes('--quick');
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      services: { type: 'string', default: isQuick ? '200' : '1000' },
+      endpoints: { type: 'string', default: '5' },
+      sidecars: { type: 'string', default: isQuick ? '200' : '1000' },
+      used: { type: 'string', default: '10' },
+      rounds: { type: 'string', default: isQuick ? '10' : '20' },
+      layouts: { type: 'string', default: layouts.join(',') },
+      suites: { type: 'string', default: suites.join(',') },
+      quick: { type: 'boolean', default: false },
+      profile: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const services = readCount('--services', values.services, [2, 10_000]);
+  const endpoints = readCount('--endpoints', values.endpoints, [1, 20]);
+  return {
+    bench: 'load',
+    ...{ services, endpoints },
+    // Each is the sidecar of a pod.
+    sidecars: readCount('--sidecars', values.sidecars, [1, services * endpoints]),
+    used: readCount('--used', values.used, [1, services]),
+    rounds: readCount('--rounds', values.rounds, [1, 10_000]),
+    layouts: readWords('--layouts', values.layouts, layouts),
+    suites: readWords('--suites', values.suites, suites),
+    ...(values.profile !== undefined && { profile: values.profile }),
+    json: values.json,
+  };
+}
+
+function readWords<W extends string>(
+  flag: string,
+  text: string,
+  words: readonly W[],
+): readonly W[] {
+  return text.split(',').map((word) => {
+    const found = words.find((one) => one === word);
+    if (found !== undefined) return found;
+    throw new Error(`${flag}: expected ${words.join(', ')} with commas between, found ${text}`);
+  });
 }
 
 function readCount(flag: string, text: string, [least, most]: readonly [number, number]): number {

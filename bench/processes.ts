@@ -1,5 +1,5 @@
 /** What Linux tells about a process: memory and start (proc(5)). */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 
 /** Resident memory in bytes; rejects when the process is gone. */
 export async function residentBytes(pid: number): Promise<number> {
@@ -37,4 +37,15 @@ export async function cpuMs(pid: number): Promise<number> {
 export function parseCpuMs(stat: string): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11] ?? Number.NaN) + Number(fields[12] ?? Number.NaN)) * tickMs;
+}
+
+/** The most memory that was resident at once since the start or the last {@link resetPeak}, in bytes. */
+export async function peakBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+}
+
+/** Begins the peak anew (`clear_refs` of proc(5)). */
+export async function resetPeak(pid: number): Promise<void> {
+  await writeFile(`/proc/${String(pid)}/clear_refs`, '5');
 }

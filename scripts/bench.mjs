@@ -9,7 +9,7 @@ import { prepare } from './prepare.mjs';
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist', 'bench.js');
 
 /** Benches that have a real kube-apiserver as their source. */
-const onKubernetes = ['sync'];
+const onKubernetes = ['sync', 'load'];
 const needsApi = onKubernetes.includes(argv[2]);
 
 const childEnv = await prepare('bench', [

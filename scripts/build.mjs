@@ -14,6 +14,8 @@ function entryPoints() {
     skerry: join(root, 'src', 'main.ts'),
     demo: join(root, 'demo', 'main.ts'),
     bench: join(root, 'bench', 'main.ts'),
+    load: join(root, 'bench', 'load', 'generator.ts'),
+    'bare-server': join(root, 'bench', 'load', 'bare-server.ts'),
     ...Object.fromEntries(
       programs.map((name) => [`apps/${basename(name, '.ts')}`, join(apps, name)]),
     ),

@@ -46,6 +46,8 @@ async function createNamespaces(client: KubernetesClient, options: FillOptions):
   const names = new Set(
     Array.from({ length: options.services }, (_, index) => defaultNamespaceOf(index)),
   );
+  // An installation would make it.
+  names.add('skerry-system');
   for (const name of names) {
     const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } };
     await client.send({ method: 'POST', path: '/api/v1/namespaces', body });

@@ -4,6 +4,7 @@ import { typeUrls } from '../../src/envoy/index.js';
 import { certificateRequest, nodeMetadataKeys } from '../../src/sidecar/index.js';
 import type { KubernetesClient } from '../../src/sources/index.js';
 import { createDiscoveryClient } from '../../src/xds/testing/grpc-client.js';
+import { controlPlaneName } from './control-plane.js';
 import { defaultNamespaceOf, serviceNameOf, vipOf } from './objects.js';
 
 /** Whose stream it is, and where it goes. */
@@ -34,7 +35,11 @@ function textIn(object: unknown, ...names: readonly string[]): string {
 }
 
 /** A token of the pod, as kubelet would put it there. */
-async function tokenOf(client: KubernetesClient, namespace: string, pod: string): Promise<string> {
+export async function tokenOf(
+  client: KubernetesClient,
+  namespace: string,
+  pod: string,
+): Promise<string> {
   const core = `/api/v1/namespaces/${namespace}`;
   const found = await client.send({ method: 'GET', path: `${core}/pods/${pod}` });
   const boundObjectRef = {
@@ -57,7 +62,7 @@ export async function subscribe(options: SubscriberOptions): Promise<Subscriber>
   const namespace = defaultNamespaceOf(owner);
   const pod = `${serviceNameOf(owner)}-0`;
   const token = await tokenOf(client, namespace, pod);
-  const serverName = 'skerry.skerry-system.svc';
+  const serverName = controlPlaneName;
   const discovery = createDiscoveryClient(address, { roots, serverName });
   const stream = discovery.open({ isDelta: true, token });
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

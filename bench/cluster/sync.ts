@@ -1,15 +1,12 @@
 /** Measures how a control plane follows a real API server: time to serve, memory, changes under a storm of events. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { findCheckout, startProcess, waitFor, type RunningProcess } from '../../demo/rig/index.js';
 import { formatTable } from '../../src/cli/index.js';
 import { describeMachine, formatMachine, measureNoise, type Machine } from '../noise.js';
 import type { SyncOptions } from '../options.js';
-import { cpuMs, residentBytes, startedAtMs } from '../processes.js';
+import { cpuMs, residentBytes } from '../processes.js';
 import { median, percentile, worst } from '../statistics.js';
+import { publishedRoots, startControlPlane, type ControlPlane } from './control-plane.js';
 import { fillCluster, inParallel, type FilledCluster } from './filled.js';
-import { defaultNamespaceOf, serviceNameOf, sliceObject } from './objects.js';
+import { createMover } from './mover.js';
 import { subscribe } from './subscriber.js';
 
 /** Milliseconds from the API server's answer to the arrival at a sidecar. */
@@ -41,75 +38,6 @@ export interface SyncReport {
 const restMs = 2_000;
 const roundsAtRest = 50;
 const pauseInStormMs = 50;
-
-interface ControlPlane {
-  readonly child: RunningProcess;
-  readonly address: string;
-  readonly servingMs: number;
-  stop(): Promise<void>;
-}
-
-async function startControlPlane(
-  cluster: FilledCluster,
-  signal: AbortSignal,
-): Promise<ControlPlane> {
-  const folder = await mkdtemp(join(tmpdir(), `skerry-bench-${String(process.pid)}-`));
-  const child = await startProcess({
-    name: 'control plane',
-    argv: [
-      ...['setpriv', '--pdeathsig', 'KILL', '--', process.execPath, findCheckout().skerry],
-      ...['controller', '--kubernetes', '--kubeconfig', cluster.server.kubeconfig],
-      ...['--listen', '127.0.0.1:0', '--admin-socket', join(folder, 'admin.sock')],
-      ...['--replica', 'bench'],
-    ],
-    logFile: join(folder, 'log'),
-  });
-  const stop = async (): Promise<void> => {
-    await child.stop();
-    await rm(folder, { recursive: true });
-  };
-  try {
-    const startMs = await startedAtMs(child.pid);
-    const what = { what: 'the control plane', timeoutMs: 180_000, intervalMs: 50, signal };
-    const served = await waitFor(what, async () => {
-      const log = await readFile(child.logFile, 'utf8');
-      const [, at, address] =
-        /"time":"([^"]+)","address":"([^"]+)"[^\n]*"message":"serving"/.exec(log) ?? [];
-      if (at === undefined || address === undefined) throw new Error(log.slice(-1500));
-      return { at: Date.parse(at), address };
-    });
-    return { child, address: served.address, servingMs: served.at - startMs, stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
-
-async function publishedRoots({ client }: FilledCluster, signal: AbortSignal): Promise<string> {
-  const path = '/api/v1/namespaces/skerry-system/configmaps/skerry-root';
-  const what = { what: 'the trust bundle', timeoutMs: 60_000, intervalMs: 200, signal };
-  return waitFor(what, async () => {
-    const found = (await client.send({ method: 'GET', path })) as {
-      readonly data?: Readonly<Record<string, string>>;
-    };
-    return found.data?.['root.pem'] ?? '';
-  });
-}
-
-/** Moves the first endpoint of a Service, at every call to an address that it never had. */
-function createMover(cluster: FilledCluster, endpoints: number): (index: number) => Promise<void> {
-  let count = 0;
-  return async (index) => {
-    count += 1;
-    const parts = [200 + (count >> 16), (count >> 8) & 255, count & 255];
-    const namespace = defaultNamespaceOf(index);
-    await cluster.client.send({
-      method: 'PUT',
-      path: `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices/${serviceNameOf(index)}-1`,
-      body: sliceObject(index, { endpoints, firstIp: `10.${parts.join('.')}` }),
-    });
-  };
-}
 
 function lagOf(samples: readonly number[]): Lag {
   return {
@@ -152,9 +80,6 @@ export async function benchSync(
   const before = measureNoise();
   const cluster = await fillCluster({ services, endpointsPerService: endpoints }, say);
   try {
-    // The root namespace, as an installation would make it.
-    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'skerry-system' } };
-    await cluster.client.send({ method: 'POST', path: '/api/v1/namespaces', body });
     say('starting the control plane');
     const controlPlane = await startControlPlane(cluster, interrupted);
     try {

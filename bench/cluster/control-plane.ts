@@ -1,0 +1,99 @@
+/** A control plane as a process of its own, on a real API server. */
+import { createServer } from 'node:net';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findCheckout, startProcess, waitFor, type RunningProcess } from '../../demo/rig/index.js';
+import { startedAtMs } from '../processes.js';
+import type { FilledCluster } from './filled.js';
+
+/** It serves. */
+export interface ControlPlane {
+  readonly child: RunningProcess;
+  /** Of its ADS server, `host:port`. */
+  readonly address: string;
+  /** From exec to serving. */
+  readonly servingMs: number;
+  /** Its metrics, in the Prometheus exposition format. */
+  metrics(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** The name by which sidecars know it. */
+export const controlPlaneName = 'skerry.skerry-system.svc';
+
+/** How it is started. */
+export interface ControlPlaneOptions {
+  readonly outbound?: 'on-demand' | 'eager';
+  /** Of Node itself: profilers. */
+  readonly nodeArgs?: readonly string[];
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => {
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
+      });
+    });
+  });
+}
+
+/** Starts it; rejects, with nothing left behind, when it does not serve in time. */
+export async function startControlPlane(
+  cluster: FilledCluster,
+  signal: AbortSignal,
+  { outbound = 'on-demand', nodeArgs = [] }: ControlPlaneOptions = {},
+): Promise<ControlPlane> {
+  const folder = await mkdtemp(join(tmpdir(), `skerry-bench-${String(process.pid)}-`));
+  const health = `127.0.0.1:${String(await freePort())}`;
+  const child = await startProcess({
+    name: 'control plane',
+    argv: [
+      ...['setpriv', '--pdeathsig', 'KILL', '--', process.execPath, ...nodeArgs],
+      ...[findCheckout().skerry, 'controller'],
+      ...['--kubernetes', '--kubeconfig', cluster.server.kubeconfig],
+      ...['--listen', '127.0.0.1:0', '--admin-socket', join(folder, 'admin.sock')],
+      ...['--health-listen', health, '--replica', 'bench', '--outbound', outbound],
+    ],
+    logFile: join(folder, 'log'),
+  });
+  const stop = async (): Promise<void> => {
+    await child.stop(30_000);
+    await rm(folder, { recursive: true });
+  };
+  try {
+    const startMs = await startedAtMs(child.pid);
+    const what = { what: 'the control plane', timeoutMs: 180_000, intervalMs: 50, signal };
+    const served = await waitFor(what, async () => {
+      const log = await readFile(child.logFile, 'utf8');
+      const [, at, address] =
+        /"time":"([^"]+)","address":"([^"]+)"[^\n]*"message":"serving"/.exec(log) ?? [];
+      if (at === undefined || address === undefined) throw new Error(log.slice(-1500));
+      return { at: Date.parse(at), address };
+    });
+    const metrics = async (): Promise<string> => (await fetch(`http://${health}/metrics`)).text();
+    return { child, address: served.address, servingMs: served.at - startMs, metrics, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** The roots by which it is known, as PEM, once it has published them. */
+export async function publishedRoots(
+  { client }: FilledCluster,
+  signal: AbortSignal,
+): Promise<string> {
+  const path = '/api/v1/namespaces/skerry-system/configmaps/skerry-root';
+  const what = { what: 'the trust bundle', timeoutMs: 60_000, intervalMs: 200, signal };
+  return waitFor(what, async () => {
+    const found = (await client.send({ method: 'GET', path })) as {
+      readonly data?: Readonly<Record<string, string>>;
+    };
+    return found.data?.['root.pem'] ?? '';
+  });
+}

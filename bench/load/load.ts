@@ -1,0 +1,150 @@
+/** The load bench: simulated sidecars on a real control plane with a real API server, on demand beside eager. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { typeUrls } from '../../src/envoy/index.js';
+import { publishedRoots, startControlPlane, type ControlPlane } from '../cluster/control-plane.js';
+import { fillCluster, type FilledCluster } from '../cluster/filled.js';
+import { createMover } from '../cluster/mover.js';
+import { vipOf } from '../cluster/objects.js';
+import { describeMachine, measureNoise } from '../noise.js';
+import type { LoadOptions } from '../options.js';
+import { residentBytes } from '../processes.js';
+import { startBareServer } from './bare-server-process.js';
+import { startGenerator } from './generator-process.js';
+import {
+  changePolicy,
+  clusterNameOf,
+  createPolicy,
+  favourite,
+  planFor,
+  planSidecars,
+} from './mesh.js';
+import { measureChange, measureConnect, policyType, type LoadRig, type Row } from './phases.js';
+import type { PlannedSidecar } from './plan.js';
+import type { LayoutReport, LoadReport } from './report.js';
+
+/** What the bench works with. */
+interface Environment {
+  readonly say: (text: string) => void;
+  readonly interrupted: AbortSignal;
+}
+
+/** A layout is given up after this. */
+const layoutTimeoutMs = 1_800_000;
+/** What the control plane does after its start is over by then. */
+const restMs = 5_000;
+
+/** Things to take down, the last first. */
+function createStack(): { add(stop: () => Promise<void>): void; unwind(): Promise<void> } {
+  const stops: (() => Promise<void>)[] = [];
+  return {
+    add: (stop) => stops.push(stop),
+    unwind: async () => {
+      for (const stop of stops.reverse()) await stop();
+    },
+  };
+}
+
+/** Runs the bench; rejects, with everything taken down, when something does not work. */
+export async function benchLoad(
+  options: LoadOptions,
+  environment: Environment,
+): Promise<LoadReport> {
+  const { services, endpoints, sidecars, used } = options;
+  const before = measureNoise();
+  const cluster = await fillCluster({ services, endpointsPerService: endpoints }, environment.say);
+  try {
+    await createPolicy(cluster);
+    const layouts: LayoutReport[] = [];
+    for (const layout of options.layouts) {
+      layouts.push(await measureLayout(cluster, layout, options, environment));
+    }
+    return {
+      bench: 'load',
+      ...{ services, endpoints, sidecars, used, layouts, machine: describeMachine(before) },
+    };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function measureLayout(
+  cluster: FilledCluster,
+  layout: 'on-demand' | 'eager',
+  options: LoadOptions,
+  { say, interrupted }: Environment,
+): Promise<LayoutReport> {
+  const deadline = AbortSignal.any([interrupted, AbortSignal.timeout(layoutTimeoutMs)]);
+  const stack = createStack();
+  try {
+    say(`${layout}: starting the control plane, and ${String(options.sidecars)} sidecars`);
+    const nodeArgs =
+      options.profile === undefined
+        ? []
+        : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`, '--cpu-prof-interval=500'];
+    const controlPlane = await startControlPlane(cluster, deadline, { outbound: layout, nodeArgs });
+    stack.add(() => controlPlane.stop());
+    await pause(restMs);
+    const restBytes = await residentBytes(controlPlane.child.pid);
+    const planned = await planSidecars(cluster, options, layout);
+    const rig = await openRig({ cluster, controlPlane, planned, deadline }, stack);
+    const rows = await measureRows(rig, cluster, options, say);
+    return { layout, restBytes, rows };
+  } finally {
+    await stack.unwind();
+  }
+}
+
+async function openRig(
+  from: {
+    readonly cluster: FilledCluster;
+    readonly controlPlane: ControlPlane;
+    readonly planned: readonly PlannedSidecar[];
+    readonly deadline: AbortSignal;
+  },
+  stack: ReturnType<typeof createStack>,
+): Promise<LoadRig> {
+  const { cluster, controlPlane, planned, deadline } = from;
+  const roots = await publishedRoots(cluster, deadline);
+  const generator = await startGenerator(planFor(controlPlane.address, roots, planned), deadline);
+  stack.add(() => generator.stop());
+  const server = await startBareServer();
+  stack.add(() => server.stop());
+  const [first] = planned;
+  // What the first sidecar was sent is what each of these is sent.
+  const alike = planned.flatMap(() => first ?? []);
+  const address = `127.0.0.1:${String(server.port)}`;
+  const floor = await startGenerator(planFor(address, server.roots, alike), deadline);
+  stack.add(() => floor.stop());
+  return { controlPlane, generator, floor: { generator: floor, server } };
+}
+
+async function measureRows(
+  rig: LoadRig,
+  cluster: FilledCluster,
+  options: LoadOptions,
+  say: (text: string) => void,
+): Promise<readonly Row[]> {
+  const has = (suite: LoadOptions['suites'][number]): boolean => options.suites.includes(suite);
+  say('connecting all');
+  const rows = [await measureConnect(rig, 'connect')];
+  if (has('churn')) {
+    say('changing endpoints');
+    const move = createMover(cluster, options.endpoints);
+    const endpoint = {
+      ...{ what: 'endpoint change', typeUrl: typeUrls.endpoint, name: clusterNameOf(favourite) },
+      make: () => move(favourite),
+    };
+    rows.push(await measureChange(rig, endpoint, options.rounds));
+    say('changing a route policy');
+    const route = {
+      ...{ what: 'route policy change', typeUrl: policyType, name: vipOf(favourite) },
+      make: (round: number) => changePolicy(cluster, round),
+    };
+    rows.push(await measureChange(rig, route, options.rounds));
+  }
+  if (has('reconnect')) {
+    say('reconnecting all');
+    rows.push(await measureConnect(rig, 'reconnect'));
+  }
+  return rows;
+}
