@@ -19,6 +19,7 @@ export function trafficPolicy(key: string, spec: object): object {
 /** An address of an EndpointSlice with its conditions. */
 export interface EndpointEntry {
   readonly ip: string;
+  readonly zone?: string;
   readonly conditions?: {
     readonly ready?: boolean;
     readonly serving?: boolean;
@@ -43,9 +44,10 @@ export function endpointSlice(options: {
     },
     addressType: 'IPv4',
     ports: [{ ...options.port, protocol: 'TCP' }],
-    endpoints: options.endpoints.map(({ ip, conditions = { ready: true } }) => ({
+    endpoints: options.endpoints.map(({ ip, zone, conditions = { ready: true } }) => ({
       addresses: [ip],
       conditions,
+      ...(zone === undefined ? {} : { zone }),
     })),
   };
 }

@@ -1,11 +1,11 @@
-/** Which pods are no longer who they were: gone, or another pod under the same name. Mutable state. */
+/** Which pods are no longer who or where they were: gone, another pod under the same name, in another zone. Mutable state. */
 import type { WorkloadChange } from '../translators/index.js';
 
 /** Remembers who each workload was. */
 export interface Incarnations {
   /**
    * Workloads whose streams must end. One turn may take a pod away and bring another of its name,
-   * so that it is never seen to be gone.
+   * so that it is never seen to be gone. What a stream sees is settled by its zone when it opens.
    */
   replaced(changes: readonly WorkloadChange[]): readonly string[];
 }
@@ -21,7 +21,7 @@ export function createIncarnations(): Incarnations {
           known.delete(pod);
           return [pod];
         }
-        const now = `${sidecar.uid} ${sidecar.spiffeId}`;
+        const now = `${sidecar.uid} ${sidecar.spiffeId} ${sidecar.zone ?? ''}`;
         known.set(pod, now);
         return former === undefined || former === now ? [] : [pod];
       }),

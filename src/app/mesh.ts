@@ -106,7 +106,10 @@ export async function openMesh(
     },
     onWorkloads: (changes) => {
       for (const pod of incarnations.replaced(changes)) {
-        ads.closeProxy(pod, 'its pod is gone from the mesh, or another one has its name');
+        ads.closeProxy(
+          pod,
+          'its pod is gone from the mesh or in another zone, or another one has its name',
+        );
       }
     },
     onTurn: (turn) => {
@@ -127,6 +130,7 @@ export async function openMesh(
     ...{ authority, clock: systemClock, logger, ledger },
     renewalSpreadMs: renewalSpreadMs(options),
     podOf: (key) => pods.get(key),
+    scopesOf: (pod) => pipeline.scopes(pod),
     publish: publishNow,
   });
   const { verifier } = platform;

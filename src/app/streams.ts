@@ -45,6 +45,8 @@ export interface StreamsOptions {
   readonly logger: Logger;
   /** The pod as the source has it now. */
   readonly podOf: (key: string) => Pod | undefined;
+  /** What a pod's sidecar sees, from far to near. */
+  readonly scopesOf: (pod: PodKey) => readonly string[];
   readonly publish: (changes: readonly ResourceChange[]) => void;
   readonly ledger: TrustLedger;
   /** Over how much time certificates are renewed when all are, in milliseconds. */
@@ -85,6 +87,10 @@ export function createStreams(options: StreamsOptions): Streams {
 
   /** Publishes a certificate and arranges for the next one. */
   const install = (streamId: string, pod: Pod, csr: string, keyFile: string, svid: Svid): void => {
+    const scopes = held.get(streamId)?.stream.scopes ?? [
+      ...options.scopesOf(pod.key),
+      streamScope(streamId),
+    ];
     const certificate = ownCertificate(streamId, svid, keyFile);
     ledger.gave(streamId, certificate.resource?.version ?? '', svid.root);
     options.publish([certificate]);
@@ -116,7 +122,7 @@ export function createStreams(options: StreamsOptions): Streams {
         stream: {
           pod: pod.key,
           namespace: pod.namespace,
-          scopes: ['mesh', `namespace/${pod.namespace}`, `pod/${pod.key}`, streamScope(streamId)],
+          scopes,
           certificateNotAfterMs: svid.notAfterMs,
           certificateRenewAtMs: svid.renewAtMs,
           certificateRoot: svid.root,

@@ -1,5 +1,12 @@
 /** The mesh's decisions, before they are spelled for Envoy. */
-export { callersScope, meshScope, namespaceScope, podScope, type Scope } from './scope.js';
+export {
+  callersScope,
+  meshScope,
+  namespaceScope,
+  podScope,
+  zoneScope,
+  type Scope,
+} from './scope.js';
 export type { Origin, SettingIr } from './origin.js';
 export {
   formatAddress,
@@ -13,11 +20,13 @@ export type {
   ClusterIr,
   ClusterKindIr,
   ConnectionsIr,
+  EndpointGroupIr,
   EndpointIr,
   EndpointsIr,
   OutboundListenerIr,
   OutboundRoutesIr,
   OutlierDetectionIr,
+  PlacementIr,
   RetryBudgetIr,
   RetryIr,
   RouteActionIr,

@@ -4,6 +4,7 @@ import type {
   FaultSetting,
   HashSetting,
   HeaderChanges,
+  Locality,
   PathChange,
   RetryCondition,
   SpiffeId,
@@ -60,6 +61,14 @@ export interface BalancingIr {
   readonly hashOn?: HashSetting;
   /** With LeastRequest and RoundRobin only. */
   readonly slowStartMs?: number;
+}
+
+/** In which order groups of endpoints are used. */
+export interface PlacementIr {
+  /** Of a caller whose zone is known; to others every endpoint is the same. */
+  readonly locality: Locality;
+  /** Who decided it. */
+  readonly origins: readonly Origin[];
 }
 
 /** Which requests a route takes; all fields hold together. */
@@ -152,6 +161,7 @@ export interface ClusterIr {
   /** Absent: no endpoint is left out. */
   readonly outlierDetection?: OutlierDetectionIr;
   readonly balancing: BalancingIr;
+  readonly placement: PlacementIr;
   /** What policies have decided of it; their origins are the cluster's too. */
   readonly settings: readonly SettingIr[];
   readonly origins: readonly Origin[];
@@ -161,20 +171,30 @@ export interface ClusterIr {
 export interface EndpointIr {
   readonly ip: string;
   readonly port: number;
-  /** `draining`: terminating but still serving, used when nothing healthy is left. */
-  readonly health: 'healthy' | 'draining';
+  /**
+   * `draining`: terminating but still serving, used when nothing healthy is left. `unready`: gets no
+   * call, and counts when calls spill over to the next group.
+   */
+  readonly health: 'healthy' | 'draining' | 'unready';
   /** Speaks mesh mTLS (the Pod that owns the address has a sidecar). */
   readonly isInMesh: boolean;
 }
 
-/** The endpoints of one cluster, grouped by zone; order is canonical. */
-export interface EndpointsIr {
-  readonly cluster: string;
+/** Endpoints that are used alike, by zone; order is canonical. */
+export interface EndpointGroupIr {
+  /** Which ones they are, in words; empty where there is one group of all. */
+  readonly says: string;
   readonly localities: readonly {
     /** Empty when unknown. */
     readonly zone: string;
     readonly endpoints: readonly EndpointIr[];
   }[];
+}
+
+/** The endpoints of one cluster: a later group is used as the healthy ones of those before run out. */
+export interface EndpointsIr {
+  readonly cluster: string;
+  readonly groups: readonly EndpointGroupIr[];
   readonly origins: readonly Origin[];
 }
 

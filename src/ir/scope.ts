@@ -1,7 +1,10 @@
 /** Who shares a resource. A sidecar sees the resources of all its scopes; of one name, the nearest wins. */
 declare const brand: unique symbol;
 
-/** `mesh`, `namespace/<name>`, `callers/<key>` or `pod/<namespace>/<name>`, from far to near. */
+/**
+ * `mesh`, `zone/<zone>`, `namespace/<name>`, `zone/<zone>/<namespace>`, `callers/<key>` or
+ * `pod/<namespace>/<name>`, from far to near.
+ */
 export type Scope = string & { readonly [brand]: 'Scope' };
 
 /** Shared by every sidecar. */
@@ -10,6 +13,11 @@ export const meshScope = 'mesh' as Scope;
 /** Shared by the sidecars of one namespace. */
 export function namespaceScope(namespace: string): Scope {
   return `namespace/${namespace}` as Scope;
+}
+
+/** Shared by the sidecars in a zone, of every namespace or of one. */
+export function zoneScope(zone: string, namespace?: string): Scope {
+  return (namespace === undefined ? `zone/${zone}` : `zone/${zone}/${namespace}`) as Scope;
 }
 
 /**

@@ -85,6 +85,11 @@ export const diagnosticCodes = {
     remedy:
       'set inbound.jwt.issuers, or mend the key set named; ConfigMaps of a cluster are followed with skerry controller --key-sets only',
   },
+  ZoneUnknown: {
+    cause: 'calls are to stay in the caller’s zone, and the zone of some callers is not known',
+    remedy:
+      'label their Nodes with topology.kubernetes.io/zone; until then they use endpoints of every zone alike',
+  },
   MixedPortProtocol: {
     cause: 'the same port number is declared TCP by one Service and left undeclared by another',
     remedy: 'declare the other by appProtocol; undeclared traffic to that number is treated as TCP',

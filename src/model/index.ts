@@ -44,6 +44,7 @@ export type {
   ConnectionsSetting,
   HashSetting,
   LoadBalancingSetting,
+  Locality,
   OutboundRetrySetting,
   OutboundSetting,
   OutlierDetectionSetting,

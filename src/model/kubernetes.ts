@@ -39,6 +39,8 @@ export interface Service {
   readonly selector?: Labels;
   readonly ports: readonly ServicePort[];
   readonly publishNotReadyAddresses: boolean;
+  /** `spec.trafficDistribution` asks for endpoints near the caller. */
+  readonly prefersNear: boolean;
 }
 
 /** One endpoint of an EndpointSlice, as the API has it (absent conditions resolved by its rules). */

@@ -83,12 +83,15 @@ export type HashSetting =
 /** How an endpoint is chosen. */
 export type Algorithm = 'LeastRequest' | 'RoundRobin' | 'Random' | 'RingHash' | 'Maglev';
 
+/** Whether endpoints in the caller's zone come first, or are the only ones. */
+export type Locality = 'None' | 'PreferZone' | 'Strict';
+
 /** `outbound.loadBalancing`. */
 export interface LoadBalancingSetting {
   readonly algorithm?: Algorithm;
   readonly hashOn?: HashSetting;
   readonly slowStartMs?: number;
-  readonly locality?: 'None' | 'PreferZone' | 'Strict';
+  readonly locality?: Locality;
   readonly failover?: readonly ServiceRef[];
 }
 

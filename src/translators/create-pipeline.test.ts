@@ -61,7 +61,7 @@ test('what a sidecar would be answered can be read before anybody asks, and send
   const pipeline = compile(...world);
   const answer = pipeline.view.cluster(client, vip);
   expect(answer?.cluster.spiffeIds).toEqual(['spiffe://cluster.local/ns/shop/sa/cart']);
-  expect(answer?.endpoints?.localities[0]?.endpoints[0]?.ip).toBe('10.1.0.1');
+  expect(answer?.endpoints?.groups[0]?.localities[0]?.endpoints[0]?.ip).toBe('10.1.0.1');
   expect(pipeline.view.cluster(client, 'tcp|192.0.2.1:1')?.cluster.kind).toEqual({
     kind: 'passthrough',
   });
@@ -79,7 +79,7 @@ test('a port that redirection leaves alone is called in plaintext, by Service as
   for (const name of ['http|10.96.0.2:9090', 'http|10.1.0.1:8080', 'tcp|10.1.0.1:8080']) {
     const answer = view.cluster(client, name);
     expect(answer?.cluster.spiffeIds).toEqual([]);
-    expect(answer?.endpoints?.localities[0]?.endpoints).toMatchObject([
+    expect(answer?.endpoints?.groups[0]?.localities[0]?.endpoints).toMatchObject([
       { ip: '10.1.0.1', port: 8080, isInMesh: false },
     ]);
   }

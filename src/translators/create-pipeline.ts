@@ -3,7 +3,7 @@ import type { Changes, Output, Source } from '../graph/index.js';
 import type { Diagnostic } from '../model/index.js';
 import { createHandout } from './handout.js';
 import type { Mesh } from './mesh.js';
-import { createMeshView, inboundOf, resourcesOf, virtualHostsOf } from './mesh-reader.js';
+import { createMeshView, inboundOf, resourcesOf, scopesOf, virtualHostsOf } from './mesh-reader.js';
 import { defineMesh } from './pipeline.js';
 import type {
   DiagnosticChange,
@@ -42,6 +42,7 @@ export function createPipeline(settings: PipelineSettings): Pipeline {
     reach: (policy) => policyReach(mesh, policy, settings.rootNamespace),
     reached: (policy) => reachedPods(mesh, policyReach(mesh, policy, settings.rootNamespace)),
     policiesOf: (pod) => policiesOf(mesh, pod),
+    scopes: (pod) => scopesOf(mesh, pod).toReversed(),
     resources: (pod) => resourcesOf(mesh, pod),
     virtualHosts: (pod) => virtualHostsOf(mesh, pod),
     inbound: (pod) => inboundOf(mesh, pod),

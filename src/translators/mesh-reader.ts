@@ -5,6 +5,7 @@ import {
   meshScope,
   namespaceScope,
   podScope,
+  zoneScope,
   type ClusterIr,
   type EndpointsIr,
   type InboundIr,
@@ -16,15 +17,27 @@ import {
 import { nameOf, namespaceOf, type Pod, type PodKey, type Service } from '../model/index.js';
 import type { ClusterFamily, Mesh } from './mesh.js';
 import type { PipelineSettings } from './pipeline-contract.js';
+import { placedKey } from './pipeline-placed.js';
 import type { ScopedResource } from './scoped-resource.js';
 import type { MeshView } from './simulate/mesh-view.js';
 import { scopedKey } from './to-ir/called-host.js';
 import { namespaceHostName } from './to-ir/wide-routes.js';
 
 /** The scopes a pod's sidecar sees, the nearest first. */
-export function scopesOf(pod: PodKey): readonly Scope[] {
+export function scopesOf(mesh: Mesh, pod: PodKey): readonly Scope[] {
   const namespace = namespaceOf(pod);
-  return [podScope(namespace, nameOf(pod)), namespaceScope(namespace), meshScope];
+  const zone = zoneOf(mesh, pod);
+  return [
+    podScope(namespace, nameOf(pod)),
+    ...(zone === undefined ? [] : [zoneScope(zone, namespace)]),
+    namespaceScope(namespace),
+    ...(zone === undefined ? [] : [zoneScope(zone)]),
+    meshScope,
+  ];
+}
+
+function zoneOf(mesh: Mesh, pod: PodKey): string | undefined {
+  return mesh.graph.get(mesh.tables.sidecarZones, pod)?.zone;
 }
 
 /** The pod's inbound side; undefined when it has no sidecar. */
@@ -34,7 +47,7 @@ export function inboundOf(mesh: Mesh, pod: PodKey): InboundIr | undefined {
 
 /** The virtual hosts that a pod's sidecar sees, by name. */
 export function virtualHostsOf(mesh: Mesh, pod: PodKey): readonly VirtualHostIr[] {
-  const scopes = scopesOf(pod);
+  const scopes = scopesOf(mesh, pod);
   const nearest = new Map<string, { readonly distance: number; readonly ir: VirtualHostIr }>();
   const rows = [mesh.virtualHosts, mesh.namespaceHosts];
   for (const { scope, ir } of rows.flatMap((each) => [...mesh.graph.rows(each).values()])) {
@@ -48,7 +61,7 @@ export function virtualHostsOf(mesh: Mesh, pod: PodKey): readonly VirtualHostIr[
 
 /** What a sidecar's scopes hold, the nearest of each name, by type and name. */
 export function resourcesOf(mesh: Mesh, pod: PodKey): readonly ScopedResource[] {
-  const scopes: readonly string[] = scopesOf(pod);
+  const scopes: readonly string[] = scopesOf(mesh, pod);
   const nearest = new Map<string, ScopedResource>();
   for (const rows of mesh.encoded) {
     for (const row of mesh.graph.rows(rows).values()) {
@@ -115,7 +128,7 @@ function outboundRoutesOf(mesh: Mesh, pod: PodKey): OutboundRoutesIr {
 
 /** The row of the nearest scope that has one of this name. */
 function nearestOf<V>(mesh: Mesh, rows: Collection<V>, pod: PodKey, name: string): V | undefined {
-  for (const scope of scopesOf(pod)) {
+  for (const scope of scopesOf(mesh, pod)) {
     const row = mesh.graph.get(rows, scopedKey(scope, name));
     if (row !== undefined) return row;
   }
@@ -125,21 +138,41 @@ function nearestOf<V>(mesh: Mesh, rows: Collection<V>, pod: PodKey, name: string
 /** What some sidecar of the scopes has, or has asked for. */
 function givenCluster(mesh: Mesh, pod: PodKey, name: string): Answer | undefined {
   const shared = mesh.graph.get(mesh.tables.callers, pod)?.scope;
-  const [own, ...wider] = scopesOf(pod);
+  const [own, ...wider] = scopesOf(mesh, pod);
   const scopes = [own, shared, ...wider].filter((scope) => scope !== undefined);
+  const zone = zoneOf(mesh, pod);
   let cluster: ClusterIr | undefined;
+  let endpoints: EndpointsIr | undefined;
   for (const scope of scopes) {
     const key = scopedKey(scope, name);
     for (const rows of mesh.byCaller) cluster ??= mesh.graph.get(rows, key)?.ir;
+    endpoints ??= placedEndpoints(mesh, scope, name, zone);
     for (const family of mesh.families) {
       const found =
         answerOf(mesh, family, key) ??
         (scope === meshScope ? answerOf(mesh, family, name) : undefined);
-      // Who has a cluster of its own has the endpoints of the wider scope.
-      if (found !== undefined) return { ...found, cluster: cluster ?? found.cluster };
+      // Who has a cluster of its own has the endpoints of the wider scope, unless their order differs.
+      if (found !== undefined) {
+        const own = { cluster: cluster ?? found.cluster, endpoints: endpoints ?? found.endpoints };
+        return { cluster: own.cluster, ...(own.endpoints && { endpoints: own.endpoints }) };
+      }
     }
   }
-  return cluster && { cluster };
+  return cluster && { cluster, ...(endpoints && { endpoints }) };
+}
+
+function placedEndpoints(
+  mesh: Mesh,
+  scope: Scope,
+  name: string,
+  zone: string | undefined,
+): EndpointsIr | undefined {
+  for (const rows of mesh.placed) {
+    const own = zone === undefined ? undefined : mesh.graph.get(rows, placedKey(scope, name, zone));
+    const found = own ?? mesh.graph.get(rows, placedKey(scope, name, undefined));
+    if (found !== undefined) return found.ir;
+  }
+  return undefined;
 }
 
 function answerOf(mesh: Mesh, family: ClusterFamily, key: string): Answer | undefined {

@@ -45,6 +45,14 @@ export interface ClusterFamily {
   readonly endpoints?: Collection<Scoped<EndpointsIr>>;
 }
 
+/** Endpoints in an order of their own; keys are placedKey's. */
+export interface PlacedEndpoints extends Scoped<EndpointsIr> {
+  /** The order depends on the zone. */
+  readonly isByZone: boolean;
+  /** Of the callers whom they are for; absent: those whose zone is not known, or where none matters, all. */
+  readonly zone?: string;
+}
+
 /** The graph with the collections that are read from outside. */
 export interface Mesh {
   readonly graph: Graph;
@@ -75,6 +83,8 @@ export interface Mesh {
   readonly families: readonly ClusterFamily[];
   /** Clusters that some callers have in another form, by scopedKey; a scope may be shared by callers. */
   readonly byCaller: readonly ClusterFamily['clusters'][];
+  /** Endpoints of clusters of both, for some callers, nearer than what families have. */
+  readonly placed: readonly Collection<PlacedEndpoints>[];
   /** Names that virtual hosts need where they stand. */
   readonly routed: Collection<Wanted>;
   readonly probed: ClusterFamily;

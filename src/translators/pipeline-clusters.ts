@@ -2,17 +2,24 @@
 import type { Collection } from '../graph/index.js';
 import { meshScope } from '../ir/index.js';
 import type { ClusterFamily, Mesh, MeshContext } from './mesh.js';
+import {
+  defineByCallerEndpoints,
+  definePlacements,
+  defineZoned,
+  type Placed,
+} from './pipeline-placed.js';
 import { scopedKey } from './to-ir/called-host.js';
 import { toCluster, toUnknownCluster } from './to-ir/cluster.js';
 import { toEndpoints } from './to-ir/endpoints.js';
 import * as listeners from './to-ir/outbound-listener.js';
+import { noPlacement, zoneOfPod } from './to-ir/placement.js';
 import * as callers from './wanted-by-callers.js';
 import * as wanted from './wanted.js';
 
 /** Who needs which cluster; a name that one family gives to a whole mesh is left out by the later ones. */
 export function defineFamilies(
   context: MeshContext,
-): Pick<Mesh, 'families' | 'byCaller' | 'routed' | 'probed'> {
+): Pick<Mesh, 'families' | 'byCaller' | 'placed' | 'routed' | 'probed'> {
   const { graph, sources, tables, settings, virtualHosts } = context;
   const isEager = settings.layout === 'eager';
   const services = graph.expand('wanted-by-service', sources.services, (row, _key, read) =>
@@ -49,22 +56,34 @@ export function defineFamilies(
   const probes = graph.derive('wanted-by-probe', sources.probes, (_row, key) =>
     callers.wantedByProbe(key),
   );
-  const define = (origin: string, rows: Collection<wanted.Wanted>): ClusterFamily => ({
-    clusters: defineClusters(origin, rows, context),
-    endpoints: defineEndpoints(origin, rows, context),
-  });
+  const define = (origin: string, rows: Collection<wanted.Wanted>): PlacedFamily => {
+    const clusters = defineClusters(origin, rows, context);
+    const placements = definePlacements(graph, clusters);
+    const endpoints = defineEndpoints(origin, { rows, placements }, context);
+    return { clusters, endpoints, placements };
+  };
+  const families = [
+    define('service', services),
+    define('headless', headless),
+    define('pod', pods),
+    define('route', routed),
+    define('demand', demanded),
+  ];
+  const byCaller = defineByCaller({ inMesh, routed }, context);
   return {
-    families: [
-      define('service', services),
-      define('headless', headless),
-      define('pod', pods),
-      define('route', routed),
-      define('demand', demanded),
+    families,
+    byCaller,
+    placed: [
+      ...families.map(({ placements }) => defineZoned(placements, context)),
+      ...byCaller.map((clusters) => defineByCallerEndpoints({ clusters, routed }, context)),
     ],
-    byCaller: defineByCaller({ inMesh, routed }, context),
     routed,
     probed: define('probe', probes),
   };
+}
+
+interface PlacedFamily extends ClusterFamily {
+  readonly placements: Collection<Placed>;
 }
 
 function defineClusters(
@@ -88,18 +107,21 @@ function defineClusters(
 
 function defineEndpoints(
   origin: string,
-  rows: Collection<wanted.Wanted>,
+  of: { readonly rows: Collection<wanted.Wanted>; readonly placements: Collection<Placed> },
   { graph, tables, settings }: MeshContext,
 ): NonNullable<ClusterFamily['endpoints']> {
-  return graph.derive(`${origin}-endpoints`, rows, ({ scope, name, isEager }, _key, read) => {
-    const ir = toEndpoints(name, read, tables, settings);
+  return graph.derive(`${origin}-endpoints`, of.rows, ({ scope, name, isEager }, key, read) => {
+    const placement = read.get(of.placements, key)?.placement ?? noPlacement;
+    const zone = placement.locality === 'None' ? undefined : zoneOfPod(scope, read, tables);
+    const place = { placement, ...(zone === undefined ? {} : { zone }) };
+    const ir = toEndpoints({ name, place }, read, tables, settings);
     return ir === undefined ? undefined : { scope, isEager, ir };
   });
 }
 
 /**
- * Clusters that differ by caller: of names that are pushed, and of names that are asked for. Their
- * endpoints are those of the wider scope that has the name too.
+ * Clusters that differ by caller: of names that are pushed, and of names that are asked for. Unless
+ * their order differs too, their endpoints are those of the wider scope that has the name too.
  */
 function defineByCaller(
   rows: {

@@ -1,6 +1,6 @@
 /** What goes into the pipeline and what comes out of it. */
 import type { Failure } from '../graph/index.js';
-import type { InboundIr, OutboundListenerIr, VirtualHostIr } from '../ir/index.js';
+import type { InboundIr, OutboundListenerIr, Scope, VirtualHostIr } from '../ir/index.js';
 import type {
   Diagnostic,
   EndpointSlice,
@@ -97,6 +97,8 @@ export interface Pipeline {
   reached(policy: PolicyKey): readonly PodKey[];
   /** The policies that reach a pod by itself, not by its namespace; sorted. */
   policiesOf(pod: PodKey): readonly PolicyKey[];
+  /** The scopes that a pod's sidecar sees, from far to near. */
+  scopes(pod: PodKey): readonly Scope[];
   /** What a sidecar's scopes hold, the nearest of each name; demanded resources included. */
   resources(pod: PodKey): readonly ScopedResource[];
   /** The virtual hosts that a sidecar sees, by address. */

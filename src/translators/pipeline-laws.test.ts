@@ -1,12 +1,13 @@
 /** Laws of the pipeline over random meshes and histories. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { typeUrls } from '../envoy/index.js';
+import { encodeUnknown, typeUrls, versionOf } from '../envoy/index.js';
 import { toGraphChanges } from './create-pipeline.js';
 import { createPipeline, type PipelineSettings, type ScopedResource } from './index.js';
 import { defineMesh } from './pipeline.js';
 import { messageOf } from './testing/golden-case.js';
 import { history, settle, wholeMesh } from './testing/random-mesh.js';
+import { spellEndpoints } from './to-envoy/spell.js';
 
 const settings: PipelineSettings = {
   trustDomain: 'cluster.local',
@@ -116,6 +117,25 @@ test('the references of what a sidecar is given close', () => {
       pipeline.apply(changes);
       for (const { pod } of pipeline.workloads().values()) {
         expect(openReferences(pipeline.resources(pod))).toEqual([]);
+      }
+    }),
+    { numRuns },
+  );
+});
+
+test('what a reader is told of endpoints is what the sidecar has', () => {
+  fc.assert(
+    fc.property(wholeMesh, layout, (changes, chosen) => {
+      const pipeline = createPipeline({ ...settings, layout: chosen });
+      pipeline.apply(changes);
+      for (const { pod } of pipeline.workloads().values()) {
+        const seen = pipeline.view.pod(pod);
+        for (const { typeUrl, name, resource } of pipeline.resources(pod)) {
+          if (typeUrl !== typeUrls.endpoint || seen === undefined) continue;
+          const told = pipeline.view.cluster(seen, name)?.endpoints;
+          const bytes = told && encodeUnknown(typeUrl, spellEndpoints(told));
+          expect([pod, name, bytes && versionOf(bytes)]).toEqual([pod, name, resource?.version]);
+        }
       }
     }),
     { numRuns },

@@ -10,12 +10,12 @@ import { findPodProblems, findServiceProblems } from './to-ir/object-findings.js
 import { findPolicyProblems } from './to-ir/policy-findings.js';
 import { toReadiness } from './to-ir/readiness.js';
 import { isGiven } from './wanted.js';
-import { scopesOf } from './wanted-by-callers.js';
+import { scopesOf, scopesOfPlaced } from './wanted-by-callers.js';
 
 /** Every resource that sidecars are sent, in the order in which they are handed out. */
 export function defineEncoded(
   context: MeshContext,
-  { families, byCaller, routed }: Pick<Mesh, 'families' | 'byCaller' | 'routed'>,
+  { families, byCaller, placed, routed }: Pick<Mesh, 'families' | 'byCaller' | 'placed' | 'routed'>,
   outbound: Mesh['outbound'],
 ): readonly Collection<ScopedResource>[] {
   const { graph, sources, tables, settings, servers } = context;
@@ -45,6 +45,16 @@ export function defineEncoded(
         ? []
         : [graph.derive(`encoded-${endpoints.name}`, endpoints, spelled.endpointsResource)],
     ),
+    ...placed.map((rows) => {
+      const encoded = graph.derive(`shared-${rows.name}`, rows, spelled.endpointsResource);
+      return graph.expand(`encoded-${rows.name}`, encoded, (resource, key, read) => {
+        const row = read.get(rows, key);
+        if (row === undefined) return [];
+        return scopesOfPlaced(row, read, tables)
+          .filter((scope) => !isGiven(read, [routed], scopedKey(scope, resource.name)))
+          .map((scope) => spelled.keyed({ ...resource, scope }));
+      });
+    }),
     ...outbound.map((rows) =>
       graph.derive(`encoded-${rows.name}`, rows, (row) => spelled.outboundResource(row, settings)),
     ),

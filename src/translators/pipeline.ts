@@ -123,8 +123,12 @@ function defineWorkloads(
   const own = graph.derive('workloads', sources.pods, (pod) =>
     workloads.toWorkload(pod, trustDomain),
   );
-  const sidecars = graph.derive('sidecars', sources.pods, (pod) =>
-    workloads.toSidecar(pod, trustDomain),
+  const sidecars = graph.derive('sidecars', sources.pods, (pod, _key, read) =>
+    workloads.toSidecar(pod, trustDomain, read, sources),
+  );
+  const sidecarZones = graph.derive('sidecar-zones', sidecars, workloads.toSidecarZone);
+  const namespaceZones = graph.expand('namespace-zones', sidecarZones, ({ namespace, zone }) =>
+    zone === undefined ? [] : [[`${namespace} ${zone}`, { namespace, zone }] as const],
   );
   const workloadsByIp = graph.lookup('workloads-by-ip', own, ({ ips }) => ips);
   const addresses = graph.expand('addresses', own, ({ ips }) =>
@@ -160,6 +164,12 @@ function defineWorkloads(
     owners,
     sidecars,
     sidecarsByNamespace: graph.lookup('sidecars-by-namespace', sidecars, (row) => [row.namespace]),
+    sidecarZones,
+    zoneless: graph.derive('zoneless', sidecarZones, (row) =>
+      row.zone === undefined ? row : undefined,
+    ),
+    zones: graph.expand('zones', namespaceZones, ({ zone }) => [[zone, zone]]),
+    zonesByNamespace: graph.lookup('zones-by-namespace', namespaceZones, (row) => [row.namespace]),
   };
 }
 

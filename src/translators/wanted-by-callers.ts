@@ -1,7 +1,8 @@
 /** Cluster names with an answer of their own for some callers, since a policy speaks of their calls alone. */
 import type { Read } from '../graph/index.js';
-import { meshScope, namespaceScope, podScope, type Scope } from '../ir/index.js';
+import { meshScope, namespaceScope, podScope, zoneScope, type Scope } from '../ir/index.js';
 import { nameOf, namespaceOf, podKey } from '../model/index.js';
+import type { PlacedEndpoints } from './mesh.js';
 import { serviceTargetKey } from './to-ir/attach.js';
 import type { Caller, CallerPod } from './to-ir/attach-outbound.js';
 import { calleeOf } from './to-ir/cluster.js';
@@ -20,6 +21,16 @@ export function callerOf(scope: Scope, read: Read, tables: PolicyTables): Caller
       ? read.get(tables.callers, podKey(namespace, name))
       : read.get(tables.callerScopes, scope);
   return own?.caller ?? everybody;
+}
+
+/** Whose settings hold for the next wider scope of callers: a namespace's, or nobody's in particular. */
+export function widerCallerOf(
+  scope: Scope,
+  read: Read,
+  tables: PolicyTables,
+): { readonly caller?: Caller } {
+  const caller = scope.startsWith('namespace/') ? undefined : callerOf(scope, read, tables);
+  return caller === undefined ? {} : { caller: { ...caller, policies: [] } };
 }
 
 /** The namespaces, other than its own, that speak of their own calls to what `name` stands for; sorted. */
@@ -94,6 +105,21 @@ export function scopesOf(scope: Scope, read: Read, tables: PolicyTables): readon
   const pods = read.find(tables.callersByScope, scope);
   if (pods.length === 0) return [scope];
   return pods.map(({ pod }) => podScope(namespaceOf(pod), nameOf(pod)));
+}
+
+/** The scopes that see endpoints: a zone of theirs, or the pods of callers that are in it. */
+export function scopesOfPlaced(
+  { scope, zone, isByZone }: Pick<PlacedEndpoints, 'scope' | 'zone' | 'isByZone'>,
+  read: Read,
+  tables: PolicyTables,
+): readonly Scope[] {
+  if (scope === meshScope) return [zone === undefined ? scope : zoneScope(zone)];
+  const [kind, namespace] = scope.split('/');
+  if (kind === 'namespace') return [zone === undefined ? scope : zoneScope(zone, namespace)];
+  return read.find(tables.callersByScope, scope).flatMap(({ pod }) => {
+    const isMeant = !isByZone || read.get(tables.sidecarZones, pod)?.zone === zone;
+    return isMeant ? [podScope(namespaceOf(pod), nameOf(pod))] : [];
+  });
 }
 
 /** What a pod would be answered, by a key `<namespace>/<pod>|<cluster name>`; undefined for other text. */

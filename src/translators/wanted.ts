@@ -18,6 +18,7 @@ import {
 import { mayCarryHttp, scopedKey } from './to-ir/called-host.js';
 import type { HeadlessAddress } from './to-ir/endpoint-group.js';
 import { toClusterSettings } from './to-ir/outbound-settings.js';
+import { noPlacement } from './to-ir/placement.js';
 import type { SourceTables } from './to-ir/tables.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
 
@@ -105,6 +106,7 @@ export function refusal(name: string): ClusterIr {
     kind: nowhere,
     spiffeIds: [],
     ...toClusterSettings([]),
+    placement: noPlacement,
     origins: [],
   };
 }

@@ -42,6 +42,7 @@ test('a Service keeps what the mesh uses and nothing else', () => {
     selector: { app: 'reviews' },
     ports: [{ name: 'http', port: 80, transport: 'TCP', targetPort: 'web', protocol: 'http' }],
     publishNotReadyAddresses: false,
+    prefersNear: false,
   });
 });
 

@@ -53,9 +53,14 @@ export function parseService(object: unknown): Result<Service, readonly Diagnost
     ...(Object.keys(selector).length === 0 ? {} : { selector }),
     ports: ports.flatMap((port) => port ?? []),
     publishNotReadyAddresses: readBoolean(child(spec, 'publishNotReadyAddresses')) ?? false,
+    // Other values are for other implementations, as the API allows.
+    prefersNear: near.includes(readString(child(spec, 'trafficDistribution')) ?? ''),
   };
   return findings.hasErrors() ? fail(findings.list()) : ok(service);
 }
+
+/** https://kubernetes.io/docs/concepts/services-networking/service/#traffic-distribution */
+const near: readonly string[] = ['PreferClose', 'PreferSameZone', 'PreferSameNode'];
 
 interface Addresses {
   readonly clusterIPs: readonly string[];

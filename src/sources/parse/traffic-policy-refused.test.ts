@@ -421,10 +421,6 @@ describe('fields', () => {
 describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
     [
-      outbound({ loadBalancing: { locality: 'PreferZone' } }),
-      'spec.outbound.loadBalancing.locality',
-    ],
-    [
       outbound({ loadBalancing: { failover: [{ service: 'dr' }] } }),
       'spec.outbound.loadBalancing.failover',
     ],

@@ -9,6 +9,7 @@ import {
 import type { ClusterIr, EndpointIr, EndpointsIr, InboundPortIr } from '../../ir/index.js';
 import { spiffeId, type Pod, type Service } from '../../model/index.js';
 import { certainFault } from './fault.js';
+import { shareByGroup, type GroupShare } from './group-shares.js';
 import { judge } from './judge.js';
 import { matchRoute } from './match-route.js';
 import { normalizePath, parseQuery } from './request-path.js';
@@ -225,6 +226,19 @@ function judgeEndpoint(
   };
 }
 
+function usableOf(endpoints: EndpointsIr | undefined): readonly EndpointIr[] {
+  return endpoints === undefined ? [] : shareByGroup(endpoints).flatMap(({ usable }) => usable);
+}
+
+/** What a group gets, and why; nothing of the one group of all. */
+function describeGroup({ says, percent, usable, total }: GroupShare): readonly Step[] {
+  if (says === '') return [];
+  const ready = `${String(usable.length)} of ${String(total)} endpoints ready`;
+  const share = percent === 0 ? 'no call' : `${String(percent)} % of the calls`;
+  const text = total === 0 ? `${says}: no endpoint` : `${says}: ${ready}, ${share}`;
+  return [{ at: 'endpoint', says: text, from: [] }];
+}
+
 function describeCluster(
   cluster: ClusterIr,
   endpoints: EndpointsIr | undefined,
@@ -233,7 +247,7 @@ function describeCluster(
   const from = originTexts(cluster.origins);
   switch (cluster.kind.kind) {
     case 'endpoints': {
-      const all = endpoints?.localities.flatMap((one) => one.endpoints) ?? [];
+      const all = usableOf(endpoints);
       const count = `${String(all.length)} endpoint${all.length === 1 ? '' : 's'}`;
       return { at: 'cluster', says: `${share}cluster ${cluster.name} has ${count}`, from };
     }
@@ -302,14 +316,17 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
     }
     steps.push(describeCluster(found.cluster, found.endpoints, share));
     steps.push(...found.cluster.settings.map(toStep('cluster')));
-    const all = found.endpoints?.localities.flatMap((one) => one.endpoints) ?? [];
-    const healthy = all.filter((one) => one.health === 'healthy');
-    for (const endpoint of healthy.length > 0 ? healthy : all) {
-      const judged = judgeEndpoint(view, call, wire, found.cluster, endpoint);
-      steps.push(...judged.steps);
-      outcomes.push(judged.outcome);
+    const groups = found.endpoints === undefined ? [] : shareByGroup(found.endpoints);
+    for (const group of groups) {
+      steps.push(...describeGroup(group));
+      if (group.percent === 0) continue;
+      for (const endpoint of group.usable) {
+        const judged = judgeEndpoint(view, call, wire, found.cluster, endpoint);
+        steps.push(...judged.steps);
+        outcomes.push(judged.outcome);
+      }
     }
-    if (all.length === 0) {
+    if (usableOf(found.endpoints).length === 0) {
       const verdict = clusterVerdict(found.cluster);
       outcomes.push({ endpoint: '', verdict, by: name, cluster: name });
     }

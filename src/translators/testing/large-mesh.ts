@@ -44,6 +44,7 @@ export function largeService(index: number, options: LargeMeshOptions): Service 
     isHeadless: false,
     ports: [{ name: 'http', port: 80, transport: 'TCP', targetPort: 8080, protocol: 'http' }],
     publishNotReadyAddresses: false,
+    prefersNear: false,
   };
 }
 

@@ -50,6 +50,7 @@ export function aService(name: string, fields: Partial<Service> = {}): Service {
     isHeadless: false,
     ports: [{ name: 'http', port: 80, transport: 'TCP', protocol: 'http' }],
     publishNotReadyAddresses: false,
+    prefersNear: false,
     ...fields,
   };
 }

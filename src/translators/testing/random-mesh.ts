@@ -27,6 +27,7 @@ const service: fc.Arbitrary<Service> = fc
     vip: one(...vips),
     creationTimestampMs: age,
     publishNotReadyAddresses: fc.boolean(),
+    prefersNear: fc.boolean(),
     first: one('http', 'http', 'sniff', 'tcp', 'grpc', 'tls', 'http2'),
     second: fc.option(one('http', 'tcp', 'sniff')),
     port: one(80, 81),
@@ -105,11 +106,13 @@ const pod: fc.Arbitrary<Pod> = fc
     creationTimestampMs: age,
     uid: one('u1', 'u2'),
     probes: fc.subarray(probes),
+    nodeName: one('n1', 'n2', undefined),
   })
-  .map((fields) => ({
+  .map(({ nodeName, ...fields }) => ({
     kind: 'Pod',
     key: podKey(fields.namespace, fields.name),
     ...fields,
+    ...(nodeName === undefined ? {} : { nodeName }),
     containerPorts: [],
     unredirectedPorts: [],
   }));

@@ -19,6 +19,7 @@ export const outboundSettings: fc.Arbitrary<OutboundSetting> = fc.record(
       },
       { requiredKeys: [] },
     ),
+    loadBalancing: fc.record({ locality: one('None', 'PreferZone', 'Strict') }),
   },
   { requiredKeys: [] },
 );

@@ -1,32 +1,38 @@
 /** Endpoints of clusters. */
-import type { EndpointIr, EndpointsIr } from '../../ir/index.js';
+import type { EndpointGroupIr, EndpointIr, EndpointsIr } from '../../ir/index.js';
 import { meshEndpointMetadata } from './cluster.js';
 import type { ClusterLoadAssignment, LbEndpoint } from '../../envoy/index.js';
 import { spellAddress } from './values.js';
 
 /**
- * Every endpoint is chosen equally often, whatever its zone. Draining endpoints stand one priority
- * below: Envoy turns to them only when no other is left (none of them is marked unhealthy, since
- * Envoy would then not use them at all).
+ * Each group of endpoints is one priority: Envoy turns to the next as the healthy share of those
+ * before falls below 1 / 1.4. Within a group every endpoint is chosen equally often, whatever its
+ * zone. Draining endpoints stand last: Envoy turns to them only when no other is left (none of them
+ * is marked unhealthy, since Envoy would then not use them at all).
  */
 export function spellEndpoints(ir: EndpointsIr): ClusterLoadAssignment {
-  const healthy = spellLocalities(ir, 'healthy');
-  const draining = spellLocalities(ir, 'draining');
-  const second = healthy.length === 0 ? 0 : 1;
+  const groups = ir.groups
+    .map((group) => spellLocalities(group, ({ health }) => health !== 'draining'))
+    .filter((localities) => localities.length > 0);
+  const draining = ir.groups.flatMap((group) =>
+    spellLocalities(group, ({ health }) => health === 'draining'),
+  );
   return {
     cluster_name: ir.cluster,
-    endpoints: [...healthy, ...draining.map((locality) => ({ ...locality, priority: second }))],
+    endpoints: [...groups, draining].flatMap((localities, priority) =>
+      localities.map((locality) => (priority === 0 ? locality : { ...locality, priority })),
+    ),
   };
 }
 
 type Locality = NonNullable<ClusterLoadAssignment['endpoints']>[number];
 
-function spellLocalities(ir: EndpointsIr, health: EndpointIr['health']): Locality[] {
-  return ir.localities
-    .map(({ zone, endpoints }) => ({
-      zone,
-      some: endpoints.filter((one) => one.health === health),
-    }))
+function spellLocalities(
+  group: EndpointGroupIr,
+  isMeant: (endpoint: EndpointIr) => boolean,
+): Locality[] {
+  return group.localities
+    .map(({ zone, endpoints }) => ({ zone, some: endpoints.filter(isMeant) }))
     .filter(({ some }) => some.length > 0)
     .map(({ zone, some }) => ({
       locality: { zone },
@@ -39,6 +45,7 @@ function spellLocalities(ir: EndpointsIr, health: EndpointIr['health']): Localit
 function spellEndpoint(endpoint: EndpointIr): LbEndpoint {
   return {
     endpoint: { address: spellAddress(endpoint.ip, endpoint.port) },
+    ...(endpoint.health === 'unready' ? { health_status: 'UNHEALTHY' } : {}),
     ...(endpoint.isInMesh ? { metadata: meshEndpointMetadata } : {}),
   };
 }

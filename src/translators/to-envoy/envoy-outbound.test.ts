@@ -131,7 +131,12 @@ function resourcesOf(
     endpoints: endpoints.map(({ port, wire = 'http', to }) =>
       spellEndpoints({
         cluster: nameOf(wire, port),
-        localities: to.map((one, index) => ({ zone: `z${String(index)}`, endpoints: [one] })),
+        groups: [
+          {
+            says: '',
+            localities: to.map((one, index) => ({ zone: `z${String(index)}`, endpoints: [one] })),
+          },
+        ],
         origins: [],
       }),
     ),
@@ -365,7 +370,7 @@ describe('every output', () => {
           clusters,
           routes: [...policy.routes, ...routes],
           endpoints: ['http-endpoints', 'tcp-endpoints'].map((cluster) =>
-            spellEndpoints({ cluster, localities: [], origins: [] }),
+            spellEndpoints({ cluster, groups: [], origins: [] }),
           ),
         };
         expect(validate(envoyBinary(), join(folder, accessLog), resources)).toBe('OK');

@@ -1,6 +1,11 @@
 /** Clusters: what is answered when a sidecar asks for a name. */
 import type { Read } from '../../graph/index.js';
-import { formatAddress, parseClusterName, type ClusterIr } from '../../ir/index.js';
+import {
+  formatAddress,
+  parseClusterName,
+  type ClusterIr,
+  type PlacementIr,
+} from '../../ir/index.js';
 import { namespaceOf, type SpiffeId } from '../../model/index.js';
 import type { EgressDecision } from '../policies/egress/feature.js';
 import { callerSpeakers, outboundSpeakers, type Callee, type Caller } from './attach-outbound.js';
@@ -13,6 +18,7 @@ import {
 import { identitiesOf } from './endpoint-group.js';
 import { groupEndpoints } from './endpoints.js';
 import { toClusterSettings } from './outbound-settings.js';
+import { noPlacement, toPlacement } from './placement.js';
 import type { EndpointTables, PolicyTables } from './tables.js';
 import { hasSidecarAt } from './workload.js';
 
@@ -33,15 +39,33 @@ export function toCluster(
   const destination = resolveClusterName(name, read, tables, settings);
   if (destination === undefined) return undefined;
   const callee = calleeOf(destination, read, tables);
-  const decided = toClusterSettings(outboundSpeakers(callee, caller, read, tables));
+  const speakers = outboundSpeakers(callee, caller, read, tables);
+  const decided = toClusterSettings(speakers);
+  const { placement, settings: order } = toPlacement(destination, speakers, read, tables);
   return {
     name,
     wire: wireOf(name),
     kind: kindOf(destination),
     spiffeIds: acceptedIdentities(destination, read, tables),
     ...decided,
+    placement,
+    settings: [...decided.settings, ...order],
     origins: originsOf(destination),
   };
+}
+
+/** The order of the endpoints of the cluster that a caller has by that name. */
+export function placementOf(
+  { name, caller }: ClusterQuery,
+  read: Read,
+  tables: PolicyTables,
+  settings: NamingSettings,
+): PlacementIr {
+  const destination = resolveClusterName(name, read, tables, settings);
+  if (destination === undefined) return noPlacement;
+  const callee = calleeOf(destination, read, tables);
+  const speakers = outboundSpeakers(callee, caller, read, tables);
+  return toPlacement(destination, speakers, read, tables).placement;
 }
 
 /** Whose words count for calls that go there. */
@@ -81,6 +105,7 @@ export function toUnknownCluster(
     kind: { kind: egress.mode === 'AllowAny' ? 'passthrough' : 'refuse' },
     spiffeIds: [],
     ...decided,
+    placement: noPlacement,
     origins: egress.origins,
   };
 }

@@ -10,6 +10,7 @@ import {
   type NamingSettings,
 } from './destination.js';
 import type { GroupEndpoint } from './endpoint-group.js';
+import { toGroups, type Place } from './endpoint-order.js';
 import { matchesLabels } from './labels.js';
 import type { EndpointTables } from './tables.js';
 import { hasSidecarAt } from './workload.js';
@@ -37,9 +38,9 @@ function takesMeshTls(pod: PodKey, port: number, read: Read, tables: Destination
   return mode?.mtls !== 'Disabled';
 }
 
-/** The endpoints of the cluster called `name`; undefined when it has none by nature. */
+/** The endpoints of the cluster called `name` in the order of `place`; undefined when it has none by nature. */
 export function toEndpoints(
-  name: string,
+  { name, place }: { readonly name: string; readonly place: Place },
   read: Read,
   tables: DestinationTables,
   settings: NamingSettings,
@@ -48,22 +49,11 @@ export function toEndpoints(
   if (destination === undefined) return undefined;
   const origins = originsOf(destination);
   switch (destination.kind) {
-    case 'group':
-      return {
-        cluster: name,
-        localities: byZone(
-          groupEndpoints(destination, read, tables).map((endpoint) =>
-            endpoint.pod === undefined
-              ? endpoint
-              : {
-                  ...endpoint,
-                  isInMesh:
-                    endpoint.isInMesh && takesMeshTls(endpoint.pod, endpoint.port, read, tables),
-                },
-          ),
-        ),
-        origins,
-      };
+    case 'group': {
+      const endpoints = calledEndpoints(destination, read, tables);
+      const groups = toGroups(endpoints, place);
+      return { cluster: name, groups, origins: [...origins, ...place.placement.origins] };
+    }
     case 'pod':
     case 'outside': {
       const { ip, port } = destination;
@@ -72,12 +62,26 @@ export function toEndpoints(
         hasSidecarAt(destination.owner, port) &&
         takesMeshTls(destination.owner.pod, port, read, tables);
       const endpoint: EndpointIr = { ip, port, health: 'healthy', isInMesh };
-      return { cluster: name, localities: [{ zone: '', endpoints: [endpoint] }], origins };
+      const localities = [{ zone: '', endpoints: [endpoint] }];
+      return { cluster: name, groups: [{ says: '', localities }], origins };
     }
     case 'dns':
     case 'nowhere':
       return undefined;
   }
+}
+
+/** The endpoints as callers in the mesh see them: those that take no mesh TLS count as outside. */
+function calledEndpoints(
+  destination: Extract<Destination, { kind: 'group' }>,
+  read: Read,
+  tables: DestinationTables,
+): readonly GroupEndpoint[] {
+  return groupEndpoints(destination, read, tables).map((endpoint) => {
+    const { pod, port, isInMesh } = endpoint;
+    if (pod === undefined) return endpoint;
+    return { ...endpoint, isInMesh: isInMesh && takesMeshTls(pod, port, read, tables) };
+  });
 }
 
 /** Every endpoint of a Service's port that the destination means, whatever its state. */
@@ -98,15 +102,4 @@ export function groupEndpoints(
     const workload = pod === undefined ? undefined : read.get(tables.workloads, pod);
     return workload !== undefined && matchesLabels(subset, workload.labels);
   });
-}
-
-function byZone(endpoints: readonly GroupEndpoint[]): EndpointsIr['localities'] {
-  const zones = new Map<string, EndpointIr[]>();
-  for (const { ip, port, health, isInMesh, zone } of endpoints) {
-    if (health === 'unready') continue;
-    const members = zones.get(zone) ?? [];
-    members.push({ ip, port, health, isInMesh });
-    zones.set(zone, members);
-  }
-  return [...zones.keys()].sort().map((zone) => ({ zone, endpoints: zones.get(zone) ?? [] }));
 }

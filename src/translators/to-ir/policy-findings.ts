@@ -20,6 +20,7 @@ import { mayCarryHttp } from './called-host.js';
 import type { Finding } from './finding.js';
 import { matchesLabels, matchesNamespace } from './labels.js';
 import { findOutboundConflicts } from './outbound-conflicts.js';
+import { findPlacementProblems } from './placement-findings.js';
 import type { PolicyTables } from './tables.js';
 
 /** What the findings of one policy say of it; `field` starts at the object. */
@@ -50,7 +51,11 @@ export function findPolicyProblems(
   else reportConflicts(form, { read, tables, report });
   return form.mode === 'Audit'
     ? findings
-    : [...findings, ...findOutboundConflicts(form, read, tables)];
+    : [
+        ...findings,
+        ...findOutboundConflicts(form, read, tables),
+        ...findPlacementProblems(form, read, tables),
+      ];
 }
 
 function reportRefusal(

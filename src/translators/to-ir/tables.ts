@@ -19,7 +19,7 @@ import type {
   ServiceIdentities,
 } from './endpoint-group.js';
 import type { HttpDeclaration } from './outbound-listener.js';
-import type { AddressOwner, Sidecar, Workload } from './workload.js';
+import type { AddressOwner, NamespaceZone, Sidecar, SidecarZone, Workload } from './workload.js';
 
 /** What the outside writes, and the indexes over it. */
 export interface SourceTables {
@@ -48,6 +48,13 @@ export interface WorkloadTables extends SourceTables {
   readonly owners: Collection<AddressOwner>;
   readonly sidecars: Collection<Sidecar>;
   readonly sidecarsByNamespace: Lookup<Sidecar>;
+  readonly sidecarZones: Collection<SidecarZone>;
+  /** Those whose zone is not known. */
+  readonly zoneless: Collection<SidecarZone>;
+  /** Zones that have sidecars, by name. */
+  readonly zones: Collection<string>;
+  /** Zones that have sidecars of a namespace. */
+  readonly zonesByNamespace: Lookup<NamespaceZone>;
 }
 
 /** Endpoints, and what follows from them. */

@@ -46,6 +46,17 @@ export interface Sidecar {
   readonly ips: readonly string[];
   readonly isTerminating: boolean;
   readonly nodeName?: string;
+  /** Its Node's; absent when that is not known. */
+  readonly zone?: string;
+}
+
+/** Where a sidecar is. */
+export type SidecarZone = Pick<Sidecar, 'pod' | 'namespace' | 'labels' | 'zone'>;
+
+/** A zone in which a namespace has sidecars. */
+export interface NamespaceZone {
+  readonly namespace: string;
+  readonly zone: string;
 }
 
 /** Undefined for pods that have no address of their own (finished, or on the host's network). */
@@ -66,8 +77,14 @@ export function toWorkload(pod: Pod, trustDomain: string): Workload | undefined 
 }
 
 /** Undefined for pods without a sidecar. */
-export function toSidecar(pod: Pod, trustDomain: string): Sidecar | undefined {
+export function toSidecar(
+  pod: Pod,
+  trustDomain: string,
+  read: Read,
+  tables: Pick<WorkloadTables, 'nodes'>,
+): Sidecar | undefined {
   if (pod.isFinished || pod.isHostNetwork || !pod.isInMesh) return undefined;
+  const zone = pod.nodeName === undefined ? undefined : read.get(tables.nodes, pod.nodeName)?.zone;
   return {
     pod: pod.key,
     namespace: pod.namespace,
@@ -79,6 +96,7 @@ export function toSidecar(pod: Pod, trustDomain: string): Sidecar | undefined {
     ips: pod.ips,
     isTerminating: pod.isTerminating,
     ...(pod.nodeName === undefined ? {} : { nodeName: pod.nodeName }),
+    ...(zone === undefined ? {} : { zone }),
   };
 }
 
@@ -122,4 +140,9 @@ export function hasSidecarAt(
   port: number,
 ): boolean {
   return owner.isInMesh && !owner.unredirectedPorts.includes(port);
+}
+
+/** The part of a sidecar that says where it is. */
+export function toSidecarZone({ pod, namespace, labels, zone }: Sidecar): SidecarZone {
+  return { pod, namespace, labels, ...(zone === undefined ? {} : { zone }) };
 }

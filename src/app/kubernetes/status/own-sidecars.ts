@@ -70,6 +70,8 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
   const podsIn = (scope: string): Iterable<PodKey> => {
     if (scope === 'mesh') return served.keys();
     const [kind, namespace = '', name = ''] = scope.split('/');
+    // A few too many are asked again how far they are.
+    if (kind === 'zone') return name === '' ? served.keys() : (byNamespace.get(name) ?? []);
     if (kind === 'namespace') return byNamespace.get(namespace) ?? [];
     return kind === 'pod' ? [podKey(namespace, name)] : [];
   };

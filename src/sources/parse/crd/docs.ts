@@ -126,7 +126,10 @@ const outbound: Readonly<Record<string, Entry>> = {
     'How long a new endpoint is brought up to its share, with LeastRequest and RoundRobin',
     '0s',
   ],
-  'loadBalancing.locality': ['Whether endpoints of the caller’s zone come first', 'None'],
+  'loadBalancing.locality': [
+    'Whether endpoints in the caller’s zone come first, and others as healthy ones there run out (PreferZone), or are the only ones (Strict); zones are those of the label topology.kubernetes.io/zone of Nodes',
+    'None, or PreferZone where the Service has spec.trafficDistribution',
+  ],
   'loadBalancing.failover': 'Services used in this order as healthy endpoints run out',
   'failover[].service': 'The name of a Service',
   'outbound.connections': 'Limits per sidecar',

@@ -44,7 +44,7 @@ const loadBalancing = strict({
     })
     .optional(),
   slowStart: duration.optional(),
-  locality: notYet(z.enum(['None', 'PreferZone', 'Strict'])).optional(),
+  locality: z.enum(['None', 'PreferZone', 'Strict']).optional(),
   failover: notYet(z.array(serviceSchema).max(16)).optional(),
 });
 

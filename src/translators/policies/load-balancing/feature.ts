@@ -4,10 +4,11 @@ import type {
   Algorithm,
   HashSetting,
   LoadBalancingSetting,
+  Locality,
   OutboundSetting,
   ServiceRef,
 } from '../../../model/index.js';
-import { describe, settle, type Leaf, type Speaker } from '../../to-ir/settings.js';
+import { describe, settle, type Leaf, type Setting, type Speaker } from '../../to-ir/settings.js';
 import { showDuration } from '../show-duration.js';
 
 const section = 'spec.outbound.loadBalancing';
@@ -37,8 +38,9 @@ export interface ClusterBalancing {
 
 /** In which order groups of endpoints are used. */
 export interface Placement {
-  readonly locality: NonNullable<LoadBalancingSetting['locality']>;
+  readonly locality: Locality;
   readonly failover: readonly ServiceRef[];
+  readonly settings: readonly SettingIr[];
 }
 
 /** Whether an algorithm looks at what is hashed. */
@@ -70,22 +72,22 @@ function toCluster(speakers: readonly Speaker<OutboundSetting>[]): ClusterBalanc
       ...describe(slow, (value) =>
         value === 0 ? 'no slow start' : `slow start over ${showDuration(value)}`,
       ),
-      ...describe(settle(speakers, locality), (value) => `locality ${value}`),
-      ...describe(settle(speakers, failover), sayFailover),
     ],
   };
 }
 
-function toPlacement(speakers: readonly Speaker<OutboundSetting>[]): Placement {
+/** `own`: what the Service says of zones itself; any policy's word counts before it. */
+function toPlacement(
+  speakers: readonly Speaker<OutboundSetting>[],
+  own?: Setting<Locality>,
+): Placement {
+  const near = settle(speakers, locality) ?? own;
+  const others = settle(speakers, failover);
   return {
-    locality: settle(speakers, locality)?.value ?? 'None',
-    failover: settle(speakers, failover)?.value ?? [],
+    locality: near?.value ?? 'None',
+    failover: others?.value ?? [],
+    settings: [...describe(near, (value) => `locality ${value}`), ...describe(others, sayFailover)],
   };
-}
-
-/** Whether a policy has a word on the order of endpoints. */
-function placesEndpoints(says: OutboundSetting): boolean {
-  return [locality, failover].some(({ get }) => get(says) !== undefined);
 }
 
 function sayHash(hash: HashSetting): string {
@@ -102,10 +104,8 @@ export const loadBalancingFeature: {
   readonly leaves: readonly Leaf<OutboundSetting, unknown>[];
   readonly toCluster: typeof toCluster;
   readonly toPlacement: typeof toPlacement;
-  readonly placesEndpoints: typeof placesEndpoints;
 } = Object.freeze({
   leaves: [algorithm, hashOn, slowStart, locality, failover],
   toCluster,
   toPlacement,
-  placesEndpoints,
 });

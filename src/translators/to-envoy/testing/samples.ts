@@ -100,6 +100,7 @@ export function clusterOf(parts: Partial<ClusterIr> & { readonly name: string })
     retryBudget: { percent: 20, minConcurrent: 10 },
     connections: {},
     balancing: { algorithm: 'LeastRequest' },
+    placement: { locality: 'None', origins: [] },
     settings: [],
     origins: [],
     ...parts,
