@@ -7,6 +7,7 @@ export {
   type HealthServerOptions,
 } from './server.js';
 export type {
+  WouldDenyView,
   AdminActions,
   AdminOutcome,
   AdminViews,

@@ -55,6 +55,7 @@ function routes(app: FastifyInstance, views: AdminViews): void {
   app.get('/v1/ca', () => views.ca());
   app.get('/v1/proxies', () => views.proxies());
   app.get('/v1/diagnostics', () => views.diagnostics());
+  app.get('/v1/would-deny', () => views.wouldDeny?.() ?? []);
   app.get<{ Params: { namespace: string; pod: string } }>(
     '/v1/config/:namespace/:pod',
     (request, reply) => {

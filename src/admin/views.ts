@@ -1,5 +1,14 @@
 /** What the admin API shows; plain data that the command line prints. */
 
+/** What one policy in mode Audit would have refused since it has its present form. */
+export interface WouldDenyView {
+  /** `namespace/name`. */
+  readonly policy: string;
+  readonly count: number;
+  /** The most frequent first. */
+  readonly callers: readonly { readonly caller: string; readonly count: number }[];
+}
+
 /** One sidecar as the control plane sees it. */
 export interface ProxyView {
   /** `namespace/pod`. */
@@ -171,6 +180,8 @@ export interface AdminViews {
   ca(): CaView;
   proxies(): readonly ProxyView[];
   diagnostics(): readonly unknown[];
+  /** What policies in mode Audit would have refused, as far as this control plane has heard. */
+  wouldDeny?(): readonly WouldDenyView[];
   /** Undefined: no such workload. */
   config(pod: string): ConfigView | undefined;
   /** The explanation, or why the question has none. */

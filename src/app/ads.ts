@@ -10,6 +10,7 @@ import {
   sidecarRules,
   type DiscoveryDoor,
   type DiscoveryEvents,
+  type Intake,
   type ProxySnapshot,
   type Refusal as StreamRefusal,
   type ResourceCache,
@@ -41,6 +42,8 @@ export interface AdsParts {
   readonly ledger: TrustLedger;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Services beside discovery. */
+  readonly intakes: readonly Intake[];
 }
 
 /** A connected sidecar, with the identity it proved. */
@@ -208,6 +211,7 @@ function openServer(
     certificate,
     maxConnectionAgeMs: parts.options.maxStreamAgeSeconds * 1000,
     cache: parts.cache,
+    intakes: parts.intakes,
     rules: sidecarRules({ vhdsEmptyAnswer: emptyVirtualHosts }),
     clock: systemClock,
     door: createDoor(parts),

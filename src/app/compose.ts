@@ -83,6 +83,7 @@ async function serveAdmin(
         rejections: (pod) => mesh.rejections.of(pod),
         stream: (id) => mesh.streams.get(id),
         diagnostics: () => mesh.diagnostics(),
+        wouldDeny: () => mesh.wouldDeny.all(),
       },
       now,
     ),

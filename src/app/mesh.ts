@@ -8,6 +8,7 @@ import { createMetrics, type Metrics } from '../telemetry/index.js';
 import { createPipeline, type Pipeline } from '../translators/index.js';
 import { createResourceCache, type ResourceCache } from '../xds/index.js';
 import { createAds, type Ads } from './ads.js';
+import { createAuditIntake } from './audit-intake.js';
 import { createDemandLedger } from './demand.js';
 import { createEffectivePolicies, type EffectivePolicies } from './effective-policies.js';
 import { feed } from './feed.js';
@@ -22,6 +23,7 @@ import { createStreams, type Streams } from './streams.js';
 import { openTrust, renewalSpreadMs } from './trust.js';
 import { createTrustLedger, type TrustLedger } from './trust-ledger.js';
 import { createTurnLoop, type TurnLoop } from './turns.js';
+import { createWouldDenyLedger, type WouldDenyLedger } from './would-deny.js';
 
 /** A name that nobody wants any more stays computed this long, for sidecars that reconnect. */
 const demandGraceMs = 60_000;
@@ -41,6 +43,7 @@ export interface Mesh {
   readonly loop: TurnLoop;
   readonly news: News;
   readonly ledger: TrustLedger;
+  readonly wouldDeny: WouldDenyLedger;
   /** The pods that have a sidecar and run, `namespace/name`. */
   meshPods(): readonly string[];
   /** What a source has to say. */
@@ -134,9 +137,25 @@ export async function openMesh(
     publish: publishNow,
   });
   const { verifier } = platform;
+  const wouldDeny = createWouldDenyLedger((policy) => {
+    const form = policies.inForce(policy);
+    return form?.kind === 'TrafficPolicy' && form.mode === 'Audit' ? form.hash : undefined;
+  });
+  const audit = createAuditIntake({
+    ...{ verifier, logger },
+    podOf: (key) => pods.get(key),
+    policiesOf: (pod) => pipeline.policiesOf(pod),
+    note: (policy, caller) => {
+      wouldDeny.note(policy, caller);
+      metrics.wouldDeny.inc({ policy });
+    },
+    onRefused: (reason) => {
+      metrics.refusedStreams.inc({ reason });
+    },
+  });
   const ads = createAds({
     ...{ options, authority, verifier, cache, streams, demand, gate, rejections, news, logger },
-    ...{ metrics, ledger },
+    ...{ metrics, ledger, intakes: [audit] },
   });
   cache.apply(0, [trustBundle(authority.bundle())]);
   authority.onMove(() => {
@@ -162,6 +181,7 @@ export async function openMesh(
       loop,
       news,
       ledger,
+      wouldDeny,
     },
     meshPods: () => [...pods.values()].filter(hasRunningSidecar).map(({ key }) => key),
     take(batch): void {
@@ -184,5 +204,6 @@ export function coreOf(mesh: Mesh): Core {
     diagnostics: () => mesh.diagnostics(),
     generation: () => loop.generation(),
     isTurned: () => loop.isIdle(),
+    wouldDeny: () => mesh.wouldDeny.all(),
   };
 }

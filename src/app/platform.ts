@@ -2,7 +2,7 @@
 import type { SourceView } from '../admin/index.js';
 import type { Authority, CaStore, Evidence, ReplicaEvidence, TokenVerifier } from '../ca/index.js';
 import type { Logger } from '../lib/index.js';
-import type { Diagnostic } from '../model/index.js';
+import type { Diagnostic, PolicyKey } from '../model/index.js';
 import type { SourceBatch } from '../sources/index.js';
 import type { Metrics } from '../telemetry/index.js';
 import type { Pipeline } from '../translators/index.js';
@@ -11,6 +11,7 @@ import type { ConnectedProxy } from './ads.js';
 import type { EffectivePolicies, PolicyVerdict, VerdictStore } from './effective-policies.js';
 import type { News } from './news.js';
 import type { Rejection } from './rejections.js';
+import type { WouldDeny } from './would-deny.js';
 
 /** Where the objects come from. */
 export interface PlatformSource {
@@ -36,6 +37,8 @@ export interface Core {
   readonly generation: () => number;
   /** Whether the pipeline knows all that the source has handed out. */
   readonly isTurned: () => boolean;
+  /** What sidecars of this control plane report of policies in mode Audit. */
+  readonly wouldDeny: () => ReadonlyMap<PolicyKey, WouldDeny>;
 }
 
 /** What a rotation of the root asks of the place where the control plane runs. */

@@ -8,13 +8,14 @@ import type {
   StateView,
 } from '../admin/index.js';
 import { decodeUnknown, shortTypeName, typeUrls } from '../envoy/index.js';
-import { podKey, type Diagnostic } from '../model/index.js';
+import { podKey, type Diagnostic, type PolicyKey } from '../model/index.js';
 import type { Metrics } from '../telemetry/index.js';
 import { explainQuery, type Pipeline } from '../translators/index.js';
 import type { ResourceCache, XdsResource } from '../xds/index.js';
 import { identityOf, type ConnectedProxy } from './ads.js';
 import type { Rejection } from './rejections.js';
 import type { OpenStream } from './streams.js';
+import { mostFrequent, type WouldDeny } from './would-deny.js';
 
 /** Where the views look. */
 export interface ViewSources {
@@ -28,6 +29,7 @@ export interface ViewSources {
   readonly rejections: (pod: string) => readonly Rejection[];
   readonly stream: (streamId: string) => OpenStream | undefined;
   readonly diagnostics: () => readonly Diagnostic[];
+  readonly wouldDeny: () => ReadonlyMap<PolicyKey, WouldDeny>;
 }
 
 const kindNames: readonly (readonly [kind: string, typeUrl: string])[] = [
@@ -168,6 +170,11 @@ export function createViews(sources: ViewSources, now: () => number): AdminViews
         )
         .sort((a, b) => (a.name < b.name ? -1 : 1)),
     diagnostics: sources.diagnostics,
+    wouldDeny: () =>
+      [...sources.wouldDeny()].map(([policy, { count, callers }]) => ({
+        ...{ policy, count },
+        callers: mostFrequent(callers, Infinity).map(([caller, of]) => ({ caller, count: of })),
+      })),
     config: (pod) => configView(sources, pod),
     explain(query) {
       const { view, settings } = sources.pipeline;

@@ -10,6 +10,7 @@ export interface Metrics {
   readonly refusedStreams: Counter<'reason'>;
   readonly certificatesIssued: Counter;
   readonly reviews: Counter<'outcome'>;
+  readonly wouldDeny: Counter<'policy'>;
   /** Text in the Prometheus exposition format. */
   expose(): Promise<string>;
 }
@@ -98,6 +99,12 @@ export function createMetrics(gauges: Gauges): Metrics {
       name: 'skerry_reviews_total',
       help: 'admission reviews answered',
       labelNames: ['outcome'] as const,
+      registers,
+    }),
+    wouldDeny: new Counter({
+      name: 'skerry_would_deny_total',
+      help: 'calls that a policy in mode Audit would have refused, as sidecars of this replica report',
+      labelNames: ['policy'] as const,
       registers,
     }),
     expose: () => registry.metrics(),

@@ -4,7 +4,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery.js';
 import type { StreamIdentity } from './events.js';
-import type { RefusalCode, StreamPort } from './transport.js';
+import type { Intake, RefusalCode, RequestMetadata, StreamPort } from './transport.js';
 
 /** A certificate and its key, PEM. */
 export interface ServerCertificate {
@@ -31,6 +31,8 @@ export interface ServerOptions {
   readonly maxConcurrentStreams?: number;
   /** Connections at once; more are closed unanswered. Default 20,000. */
   readonly maxConnections?: number;
+  /** Services beside discovery, on the same port. */
+  readonly intakes?: readonly Intake[];
 }
 
 /** The running service. */
@@ -131,6 +133,12 @@ export function createXdsServer<I extends StreamIdentity>(
     same,
     'bidi',
   );
+  for (const intake of options.intakes ?? []) {
+    const take = (call: IntakeCall, done: grpc.sendUnaryData<Buffer>): void => {
+      void takeIn(intake, call, done);
+    };
+    server.register(intake.path, take, same, same, 'clientStream');
+  }
 
   const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
     const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
@@ -178,6 +186,60 @@ export function createXdsServer<I extends StreamIdentity>(
   };
 }
 
+type IntakeCall = grpc.ServerReadableStream<Buffer, Buffer>;
+
+/** Lets a stream in and hands on what it says; nothing is read before it is let in. */
+async function takeIn(
+  intake: Intake,
+  call: IntakeCall,
+  done: grpc.sendUnaryData<Buffer>,
+): Promise<void> {
+  let isOver = false;
+  const refuse = (code: RefusalCode, details: string): void => {
+    if (isOver) return;
+    isOver = true;
+    done({ code: statusOf[code], details });
+  };
+  // A stream that breaks is told by `close`.
+  call.on('error', () => undefined);
+  const opened = await intake.open(metadataOf(call.metadata), call.getPeer());
+  if (!opened.ok) {
+    refuse(opened.error.code, opened.error.message);
+    return;
+  }
+  const stream = opened.value;
+  let isClosed = false;
+  const closed = (): void => {
+    if (isClosed) return;
+    isClosed = true;
+    stream.closed();
+  };
+  call.once('cancelled', closed);
+  call.once('close', closed);
+  call.once('end', () => {
+    closed();
+    if (!isOver) done(null, Buffer.alloc(0));
+    isOver = true;
+  });
+  call.on('data', (bytes: Buffer) => {
+    if (isOver) return;
+    try {
+      stream.message(bytes);
+    } catch (error) {
+      refuse('invalid-argument', error instanceof Error ? error.message : String(error));
+    }
+  });
+}
+
+function metadataOf(metadata: grpc.Metadata): RequestMetadata {
+  return {
+    get: (name) => {
+      const [value] = metadata.get(name);
+      return typeof value === 'string' ? value : undefined;
+    },
+  };
+}
+
 function same(bytes: Buffer): Buffer {
   return bytes;
 }
@@ -215,12 +277,7 @@ function portOf(call: Call, isDelta: boolean, cut: () => void): StreamPort {
   return {
     isDelta,
     peer: call.getPeer(),
-    metadata: {
-      get: (name) => {
-        const [value] = call.metadata.get(name);
-        return typeof value === 'string' ? value : undefined;
-      },
-    },
+    metadata: metadataOf(call.metadata),
     listen: (handlers) => {
       onMessage = (bytes) => {
         handlers.message(bytes);

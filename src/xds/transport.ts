@@ -1,4 +1,5 @@
 /** What the protocol needs of a transport; server.ts gives it over gRPC, tests give it by hand. */
+import type { Result } from '../lib/index.js';
 
 /** Why a stream is refused or ended; the words of gRPC's status codes. */
 export type RefusalCode =
@@ -40,4 +41,19 @@ export interface StreamPort {
   close(refusal: Refusal): void;
   /** Drops the stream, and if need be its connection, without waiting for anything. */
   destroy(): void;
+}
+
+/** What is told to the control plane over one stream, and answered by nothing. */
+export interface IntakeStream {
+  /** May throw: the stream is ended. */
+  message(bytes: Uint8Array): void;
+  closed(): void;
+}
+
+/** A service beside discovery to which clients stream messages. */
+export interface Intake {
+  /** Of the gRPC method: `/package.Service/Method`. */
+  readonly path: string;
+  /** Called before anything is taken from the wire. */
+  open(metadata: RequestMetadata, peer: string): Promise<Result<IntakeStream, Refusal>>;
 }

@@ -77,3 +77,32 @@ test('a right that is taken away is gone on open connections too, and comes back
   await suite.remove('_no-b.yaml');
   await untilStatus(200);
 });
+
+test('a rule in mode Audit refuses nobody, and its status says whom it would refuse', async () => {
+  await suite.apply('_audit.yaml');
+  const call = { url: 'http://ratings.authz-c:8080/trial' };
+  const path = '{.status.wouldDeny}';
+  const told = async (): Promise<string> =>
+    await suite.kubectl(
+      ...['get', 'trafficpolicies.skerry.dev', 'trial', '-n', 'authz-c', '-o', `jsonpath=${path}`],
+    );
+  const startedAt = performance.now();
+  const found = await eventually(
+    'a caller in the status',
+    async () => {
+      expect((await b.http(call)).status).toBe(200);
+      const text = await told();
+      return text.includes('callers') && !text.includes('"callers":[]') ? text : undefined;
+    },
+    40_000,
+  );
+  claim(
+    'authorization',
+    'from kubectl apply of an audit to its status naming a caller:',
+    since(startedAt),
+  );
+  expect(JSON.parse(found)).toMatchObject({
+    callers: [{ caller: 'spiffe://cluster.local/ns/authz-b/sa/reviews' }],
+  });
+  await suite.remove('_audit.yaml');
+});

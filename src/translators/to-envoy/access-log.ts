@@ -1,4 +1,5 @@
 /** Access logs: one JSON object a line on standard output, without bodies, queries or credentials. */
+import { controlPlaneClusterName } from './contract.js';
 import { deniedByKey } from './gate.js';
 import type { AccessLog, AccessLogFilter, JsonObject } from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
@@ -177,5 +178,63 @@ function spellLogger(fields: JsonObject): AccessLog {
       '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog',
       log_format: { json_format: fields },
     },
+  };
+}
+
+/** The tag of a report that names the rule: `namespace/policy/rule`. */
+export const auditPolicyTag = 'policy';
+
+/** The filters whose shadow rules are reported, by what they see. */
+const rbacFilters = { http: 'envoy.filters.http.rbac', tcp: 'envoy.filters.network.rbac' } as const;
+
+/**
+ * Reports to the control plane of calls that pass, and that shadow rules would have refused. Where
+ * reports cannot be sent fast enough Envoy drops them, not requests.
+ * (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/grpc/v3/als.proto)
+ */
+export function spellAuditLog(wire: 'http' | 'tcp', prefix: string): AccessLog {
+  const filter = rbacFilters[wire];
+  const result = (key: string, exact: string, ifAbsent: boolean): AccessLogFilter => ({
+    metadata_filter: {
+      matcher: { filter, path: [{ key }], value: { string_match: { exact } } },
+      match_if_key_not_found: ifAbsent,
+    },
+  });
+  const common_config = {
+    log_name: 'audit',
+    transport_api_version: 'V3',
+    grpc_service: { envoy_grpc: { cluster_name: controlPlaneClusterName } },
+    custom_tags: [
+      {
+        tag: auditPolicyTag,
+        metadata: {
+          kind: { request: {} },
+          metadata_key: { key: filter, path: [{ key: `${prefix}shadow_effective_policy_id` }] },
+        },
+      },
+    ],
+  } as const;
+  return {
+    name: `envoy.access_loggers.${wire}_grpc`,
+    filter: {
+      and_filter: {
+        filters: [
+          result(`${prefix}shadow_engine_result`, 'denied', false),
+          result('enforced_engine_result', 'allowed', true),
+        ],
+      },
+    },
+    typed_config:
+      wire === 'http'
+        ? {
+            '@type':
+              'type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig',
+            common_config,
+          }
+        : {
+            '@type':
+              'type.googleapis.com/envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig',
+            common_config,
+          },
   };
 }

@@ -27,6 +27,8 @@ export const httpAlpn = 'skerry-http';
 /** ALPN of mesh TLS with any other bytes inside. */
 export const tcpAlpn = 'skerry-tcp';
 
+/** The control plane itself; from the sidecar's bootstrap. */
+export const controlPlaneClusterName = 'skerry_control_plane';
 /** To the app of this pod. */
 export const inboundClusterName = 'inbound';
 /** To the address that was called, in plaintext. */

@@ -1,6 +1,7 @@
 /** The HTTP connection manager: what both directions share, so that both sides read a request alike. */
 import { spellHttpAccessLog, type Direction } from './access-log.js';
 import type {
+  AccessLog,
   HttpConnectionManager,
   HttpFilter,
   TypedMessage,
@@ -21,6 +22,8 @@ export interface HttpConnectionOptions {
   readonly earlyMutations: EarlyMutations;
   /** Stand before the router. */
   readonly filters: readonly HttpFilter[];
+  /** Logs beside the one that the mesh is told to write. */
+  readonly logs?: readonly AccessLog[];
   /** Fields that only this direction sets. */
   readonly more: HttpConnectionManager;
 }
@@ -68,7 +71,7 @@ export function spellHttpConnection(
       },
     ],
     http_filters: [...options.filters, spellRouter()],
-    access_log: spellHttpAccessLog(direction, settings),
+    access_log: [...spellHttpAccessLog(direction, settings), ...(options.logs ?? [])],
     ...options.more,
   });
 }

@@ -1,5 +1,6 @@
 /** Filter chains of one inbound port, by what the connection turns out to be. */
 import type { InboundPortIr } from '../../ir/index.js';
+import { spellAuditLog } from './access-log.js';
 import { httpAlpn, inboundClusterName, tcpAlpn } from './contract.js';
 import { spellGate } from './gate.js';
 import { spellInboundHttp } from './inbound-http.js';
@@ -109,6 +110,7 @@ function spellTcp(
         direction: 'inbound',
         stat: 'tcp',
         cluster: inboundClusterName,
+        ...(shadow === undefined ? {} : { logs: [spellAuditLog('tcp', auditPrefix)] }),
         more: { upstream_connect_mode: 'ON_DOWNSTREAM_TLS_HANDSHAKE', max_early_data_bytes: 0 },
       },
       settings,

@@ -1,5 +1,6 @@
 /** Inbound HTTP: the connection manager and the routes that carry its authorization. */
 import type { InboundPortIr } from '../../ir/index.js';
+import { spellAuditLog } from './access-log.js';
 import { inboundClusterName, unprocessedHeader } from './contract.js';
 import { drainFilter, spellDrainFilter, spellDraining } from './drain.js';
 import { spellHttpConnection } from './http-connection.js';
@@ -28,6 +29,7 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
       direction: 'inbound',
       routes: inboundRoutesName(entry),
       earlyMutations: [],
+      ...(entry.shadow === undefined ? {} : { logs: [spellAuditLog('http', auditPrefix)] }),
       filters: [
         spellDrainFilter(),
         ...spellTokenFilters(),

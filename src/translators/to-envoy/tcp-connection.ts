@@ -1,7 +1,7 @@
 /** TCP chains: bytes carried as they are. */
 import { spellTcpAccessLog, type Direction } from './access-log.js';
 import { refuseClusterName } from './contract.js';
-import type { NetworkFilter, TcpProxy } from '../../envoy/index.js';
+import type { AccessLog, NetworkFilter, TcpProxy } from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
 
 /** What differs between one TCP chain and another. */
@@ -10,6 +10,8 @@ export interface TcpConnectionOptions {
   /** Ends the stat prefix: `<direction>_<stat>`. */
   readonly stat: string;
   readonly cluster: string;
+  /** Logs beside the one that the mesh is told to write. */
+  readonly logs?: readonly AccessLog[];
   /** Fields that only this chain sets. */
   readonly more?: TcpProxy;
 }
@@ -26,7 +28,7 @@ export function spellTcpProxy(
       stat_prefix: `${options.direction}_${options.stat}`,
       cluster: options.cluster,
       idle_timeout: '3600s',
-      access_log: spellTcpAccessLog(options.direction, settings),
+      access_log: [...spellTcpAccessLog(options.direction, settings), ...(options.logs ?? [])],
       ...options.more,
     },
   };

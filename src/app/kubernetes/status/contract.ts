@@ -10,7 +10,7 @@ export interface StatusKeeperOptions {
   readonly logger: Logger;
   readonly core: Pick<
     Core,
-    'pipeline' | 'policies' | 'news' | 'standing' | 'rejections' | 'isTurned'
+    'pipeline' | 'policies' | 'news' | 'standing' | 'rejections' | 'isTurned' | 'wouldDeny'
   >;
   /** Name of this replica among those that run: its pod's. */
   readonly replica: string;

@@ -40,7 +40,7 @@ function rosterOf(
 function summary(served: readonly PodKey[], more: Partial<ReplicaSummary> = {}): ReplicaSummary {
   return {
     ...{ replica: 'one', policiesVersion: '1', served: new Set(served) },
-    ...{ behind: new Map(), changed: new Map(), refused: new Map(), ...more },
+    ...{ behind: new Map(), changed: new Map(), refused: new Map(), wouldDeny: new Map(), ...more },
   };
 }
 

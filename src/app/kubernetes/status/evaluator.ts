@@ -18,9 +18,11 @@ import {
   toStatus,
   type PolicyFacts,
   type PolicyStatus,
+  type WouldDenyStatus,
 } from './policy-status.js';
 import type { Evaluation } from './status-queue.js';
 import type { ReplicaSummary } from './summary.js';
+import { createWouldDenySums } from './would-deny-sums.js';
 
 /** Where it looks. */
 export interface EvaluatorOptions {
@@ -66,6 +68,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
   const { clock, core } = options;
   const { policies, pipeline } = core;
   const known = new Map<PolicyKey, Known>();
+  const sums = createWouldDenySums();
 
   const count = (object: PolicyObject, isNowhere: boolean): Count => {
     const { key } = object;
@@ -128,11 +131,30 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
     return message === undefined ? undefined : { message };
   };
 
+  /** Counted only while the newest form is the one that counts. */
+  const wouldDenyOf = (object: PolicyObject): WouldDenyStatus | undefined => {
+    const { key, form, generation, status } = object;
+    if (form?.kind !== 'TrafficPolicy' || form.mode !== 'Audit' || !isInForce(object)) {
+      sums.forget(key);
+      return undefined;
+    }
+    const { hash } = form;
+    const told = new Map(
+      options.summaries().flatMap(({ replica, wouldDeny }) => {
+        const counted = wouldDeny.get(key);
+        return counted?.hash === hash ? [[replica, counted] as const] : [];
+      }),
+    );
+    const former = status?.observedGeneration === generation ? status.wouldDeny : undefined;
+    return sums.add(key, hash, told, former);
+  };
+
   const factsOf = (object: PolicyObject): PolicyFacts => {
     const { form, generation, target, mode } = object;
     const instead = insteadOf(object);
     const counted = count(object, instead !== undefined);
     const rejection = firstRejection(object, counted);
+    const wouldDeny = wouldDenyOf(object);
     // Whoever knew them may be gone; the one that is named is one at least.
     const rejected = Math.max(counted.rejected, rejection?.proxy === undefined ? 0 : 1);
     return {
@@ -142,6 +164,7 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
         form?.kind === 'TrafficPolicy' ? form.targets.length : 0,
       ),
       counts: { ...counted, rejected },
+      ...(wouldDeny !== undefined && { wouldDeny }),
     };
   };
 
@@ -190,9 +213,13 @@ export function createEvaluator(options: EvaluatorOptions): Evaluator {
         ),
       ]),
     ],
-    forget: (key) => void known.delete(key),
+    forget: (key) => {
+      known.delete(key);
+      sums.forget(key);
+    },
     clear: () => {
       known.clear();
+      sums.clear();
     },
   };
 }

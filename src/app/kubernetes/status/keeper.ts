@@ -25,6 +25,8 @@ import { createTakenVersion } from './taken.js';
 /** Sidecars that are behind are asked as often how far they have come. */
 const lookEveryMs = 250;
 const sweepEveryMs = 60_000;
+/** What replicas count of policies in mode Audit is told as often. */
+const auditsEveryMs = 5_000;
 /** When more pods than this are different, all statuses are looked at. */
 const manyPods = 64;
 
@@ -49,6 +51,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   let lookAtMs = Infinity;
   let cancelLook = (): void => undefined;
   let cancelSweep = (): void => undefined;
+  let cancelAudits = (): void => undefined;
 
   const ownSummary = createOwnSummary({
     ...{ client, clock, logger, random, namespace, replica },
@@ -154,9 +157,20 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
       sweepLater();
     });
   };
+  const isAudit = (key: PolicyKey): boolean => {
+    const form = objects.get(key)?.form;
+    return form?.kind === 'TrafficPolicy' && form.mode === 'Audit';
+  };
+  const auditsLater = (): void => {
+    cancelAudits = clock.after(auditsEveryMs, () => {
+      for (const key of objects.keys()) if (isAudit(key)) queue.request(key);
+      auditsLater();
+    });
+  };
   const retire = async (): Promise<void> => {
     isLeading = false;
     cancelSweep();
+    cancelAudits();
     await queue.close();
     evaluator.clear();
   };
@@ -187,6 +201,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
       refresh();
       requestAll();
       sweepLater();
+      auditsLater();
     },
     retire,
     async stop(): Promise<void> {

@@ -35,6 +35,7 @@ beforeEach(() => {
       policies,
       standing: (stream) => rigs.get(stream)?.state.standing(),
       rejections: (pod) => rejections.of(pod),
+      wouldDeny: () => new Map(),
     },
     clock: { now: () => now },
     replica: 'one',

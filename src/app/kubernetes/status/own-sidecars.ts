@@ -11,7 +11,7 @@ import type { Refusal, ReplicaSummary } from './summary.js';
 
 /** What it looks at. */
 export interface OwnSidecarsOptions {
-  readonly core: Pick<Core, 'policies' | 'standing' | 'rejections'>;
+  readonly core: Pick<Core, 'policies' | 'standing' | 'rejections' | 'wouldDeny'>;
   readonly clock: Pick<Clock, 'now'>;
   readonly replica: string;
 }
@@ -209,11 +209,14 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
       get refused() {
         return refused;
       },
+      get wouldDeny() {
+        return core.wouldDeny();
+      },
     },
     summary(policiesVersion): ReplicaSummary {
       const reached = [...behind.values()].filter((generation) => generation > nothing);
       return {
-        ...{ replica, policiesVersion, refused },
+        ...{ replica, policiesVersion, refused, wouldDeny: core.wouldDeny() },
         served: new Set(servedPods),
         behind: new Map(behind),
         changed: reached.length === 0 ? new Map() : changes.since(Math.min(...reached)),

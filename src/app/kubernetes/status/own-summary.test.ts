@@ -37,7 +37,7 @@ beforeEach(() => {
     ...{ clock: time, random: () => 0, namespace: 'skerry-system', replica: 'one' },
     make: () => ({
       ...{ replica: 'one', policiesVersion: truth, served: new Set() },
-      ...{ behind: new Map(), changed: new Map(), refused: new Map() },
+      ...{ behind: new Map(), changed: new Map(), refused: new Map(), wouldDeny: new Map() },
     }),
   });
 });

@@ -30,12 +30,21 @@ export const statusSchema = z.object({
     .optional(),
   slowest: z.string().optional(),
   firstRejection: z.object({ proxy: z.string().optional(), message: z.string() }).optional(),
+  wouldDeny: z
+    .object({
+      count: z.int(),
+      callers: z.array(z.object({ caller: z.string(), count: z.int() })).default([]),
+    })
+    .optional(),
 });
 
 /** A status as it is written and read. */
 export type PolicyStatus = z.infer<typeof statusSchema>;
 /** One condition. */
 export type Condition = z.infer<typeof conditionSchema>;
+
+/** What a policy in mode Audit would have refused. */
+export type WouldDenyStatus = NonNullable<PolicyStatus['wouldDeny']>;
 
 /** How many sidecars a policy is about, and how far they are. */
 export interface ProxyCounts {
@@ -58,6 +67,8 @@ export interface PolicyFacts {
   readonly instead: 'last good form' | 'closed' | undefined;
   readonly counts: ProxyCounts;
   readonly firstRejection: { readonly proxy?: string; readonly message: string } | undefined;
+  /** Undefined: it is not in mode Audit. */
+  readonly wouldDeny?: WouldDenyStatus;
 }
 
 const maxEnvoyMessage = 1_000;
@@ -68,7 +79,7 @@ export function toStatus(
   former: PolicyStatus | undefined,
   nowMs: number,
 ): PolicyStatus {
-  const { generation, target, mode, accepted, counts, firstRejection } = facts;
+  const { generation, target, mode, accepted, counts, firstRejection, wouldDeny } = facts;
   const { selected, live, rejected, offline, slowest } = counts;
   const now = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
   const condition = (type: string, isTrue: boolean, reason: string, message: string): Condition => {
@@ -97,6 +108,7 @@ export function toStatus(
         message: cutText(firstRejection.message, maxEnvoyMessage),
       },
     }),
+    ...(wouldDeny !== undefined && { wouldDeny }),
   };
 }
 
@@ -161,7 +173,7 @@ export function saysTheSame(a: PolicyStatus | undefined, b: PolicyStatus): boole
 }
 
 function spell(status: PolicyStatus): string {
-  const { observedGeneration, target, mode, proxies, slowest, firstRejection } = status;
+  const { observedGeneration, target, mode, proxies, slowest, firstRejection, wouldDeny } = status;
   const conditions = status.conditions
     .filter(({ type }) => ownConditions.includes(type))
     .map(({ type, status: is, reason, message, observedGeneration: at }) =>
@@ -173,6 +185,7 @@ function spell(status: PolicyStatus): string {
     ...[observedGeneration, target, mode, conditions, slowest],
     ...[selected, live, rejected, offline, summary],
     ...[firstRejection?.proxy, firstRejection?.message],
+    ...[wouldDeny?.count, wouldDeny?.callers.map(({ caller, count }) => [caller, count])],
   ]);
 }
 

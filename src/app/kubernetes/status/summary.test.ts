@@ -30,6 +30,18 @@ const anySummary: fc.Arbitrary<ReplicaSummary> = fc.record({
       ),
     )
     .map((all) => new Map(all)),
+  wouldDeny: fc
+    .array(
+      fc.tuple(
+        policy,
+        fc.record({
+          hash: fc.string(),
+          count: fc.nat(),
+          callers: fc.array(fc.tuple(name, fc.nat()), { maxLength: 20 }).map((all) => new Map(all)),
+        }),
+      ),
+    )
+    .map((all) => new Map(all)),
 });
 
 /** A Deployment's pods. */
@@ -42,7 +54,7 @@ function replicas(namespace: string, app: string, count: number): readonly PodKe
 function summaryOf(served: readonly PodKey[], more: Partial<ReplicaSummary> = {}): ReplicaSummary {
   return {
     ...{ replica: 'skerry-controller-0', policiesVersion: '1', served: new Set(served) },
-    ...{ behind: new Map(), changed: new Map(), refused: new Map(), ...more },
+    ...{ behind: new Map(), changed: new Map(), refused: new Map(), wouldDeny: new Map(), ...more },
   };
 }
 

@@ -1,6 +1,7 @@
 /** What one replica says of the sidecars it serves, and how that is written down. */
 import { z } from 'zod';
 import { podKey, policyKey, type PodKey, type PolicyKey } from '../../../model/index.js';
+import { mostFrequent, type WouldDeny } from '../../would-deny.js';
 import { fromPodNames, toPodNames } from './pod-names.js';
 
 /** Sidecars that have refused one form of a policy. */
@@ -29,6 +30,8 @@ export interface ReplicaSummary {
   /** Policies → the generation that changed them last, where somebody behind has not come so far; else absent. */
   readonly changed: ReadonlyMap<PolicyKey, number>;
   readonly refused: ReadonlyMap<PolicyKey, Refusal>;
+  /** Since it has begun to count. */
+  readonly wouldDeny: ReadonlyMap<PolicyKey, WouldDeny>;
 }
 
 /** Whether `pod` is behind with `policy`, by what its replica says. */
@@ -40,6 +43,9 @@ export function isBehind(summary: ReplicaSummary, pod: PodKey, policy: PolicyKey
 /** Pods named for one refusal; all of a large mesh may say no at once. */
 const maxRefusing = 1_000;
 const maxMessage = 1_000;
+/** Policies that are audited at once and have something to tell, and callers of each. */
+const maxAudited = 200;
+const maxCallers = 20;
 
 const podNames = z.record(z.string(), z.record(z.string(), z.string()));
 const key = z.string().regex(/^[^/\s]+\/[^/\s]+$/);
@@ -54,6 +60,13 @@ const textSchema = z.object({
     key,
     z.object({ hash: z.string(), first: key, message: z.string(), pods: podNames }),
   ),
+  // A replica of an older version says nothing of it.
+  wouldDeny: z
+    .record(
+      key,
+      z.object({ hash: z.string(), count: z.int(), callers: z.record(z.string(), z.int()) }),
+    )
+    .default({}),
 });
 
 /** The summary as text. */
@@ -78,6 +91,16 @@ export function writeSummary(summary: ReplicaSummary): string {
         },
       ]),
     ),
+    wouldDeny: Object.fromEntries(
+      [...summary.wouldDeny]
+        .sort(([, a], [, b]) => b.count - a.count)
+        .slice(0, maxAudited)
+        .sort(byKey)
+        .map(([policy, { hash, count, callers }]) => [
+          policy,
+          { hash, count, callers: Object.fromEntries(mostFrequent(callers, maxCallers)) },
+        ]),
+    ),
   };
   return JSON.stringify(text);
 }
@@ -90,7 +113,7 @@ function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown])
 export function readSummary(text: string): ReplicaSummary | undefined {
   const parsed = textSchema.safeParse(parseJson(text));
   if (!parsed.success) return undefined;
-  const { replica, policiesVersion, served, behind, changed, refused } = parsed.data;
+  const { replica, policiesVersion, served, behind, changed, refused, wouldDeny } = parsed.data;
   return {
     ...{ replica, policiesVersion, served: new Set(fromPodNames(served)) },
     behind: new Map(
@@ -103,6 +126,12 @@ export function readSummary(text: string): ReplicaSummary | undefined {
       Object.entries(refused).map(([policy, { hash, first, message, pods }]) => [
         toPolicyKey(policy),
         { hash, message, first: toPodKey(first), pods: new Set(fromPodNames(pods)) },
+      ]),
+    ),
+    wouldDeny: new Map(
+      Object.entries(wouldDeny).map(([policy, { hash, count, callers }]) => [
+        toPolicyKey(policy),
+        { hash, count, callers: new Map(Object.entries(callers)) },
       ]),
     ),
   };
