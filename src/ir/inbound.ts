@@ -1,7 +1,7 @@
 /** What a sidecar does with calls that reach its pod: mutual TLS and authorization, port by port. */
-import type { Labels, MtlsMode } from '../model/index.js';
+import type { Labels, MtlsMode, Rate } from '../model/index.js';
 import type { JwtIr } from './jwt.js';
-import type { Origin } from './origin.js';
+import type { Origin, SettingIr } from './origin.js';
 
 /** How the identity of a caller is compared. An `identity` term is never met without mTLS. */
 export type CallerTermIr =
@@ -79,6 +79,18 @@ export interface AuthorizationIr {
   };
 }
 
+/** How many calls a port lets in; the others are answered 429. */
+export interface RateLimitIr {
+  /** `namespace/policy/rateLimit`, several separated by commas: appears in answers and access logs. */
+  readonly name: string;
+  /** Of all callers together; `burst` calls more may come at once. */
+  readonly total?: Rate & { readonly burst: number };
+  /** Of each identity, and of all callers without one together. */
+  readonly perIdentity?: Rate;
+  /** What was decided, with the YAML behind it. */
+  readonly settings: readonly SettingIr[];
+}
+
 /** One port of a workload, or all that are not listed. */
 export interface InboundPortIr {
   /** Absent: every port that no Service declares. */
@@ -88,6 +100,8 @@ export interface InboundPortIr {
   readonly mtls: MtlsMode;
   /** Absent: tokens are not looked at. Absent on TCP ports. */
   readonly jwt?: JwtIr;
+  /** Absent: as many as come. Absent on TCP ports. */
+  readonly rateLimit?: RateLimitIr;
   /** What is enforced when the bytes are HTTP. */
   readonly http: AuthorizationIr;
   /** What is enforced when they are not: rules with HTTP conditions resolved as policy.md says. */

@@ -43,6 +43,7 @@ export type {
   InboundIr,
   InboundPortIr,
   OperationIr,
+  RateLimitIr,
   TokenProblem,
 } from './inbound.js';
 export type { ReadinessIr } from './readiness.js';

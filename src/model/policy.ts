@@ -1,6 +1,7 @@
 /** TrafficPolicy (skerry.dev/v1alpha1) as parsed: durations in milliseconds, defaults left out, enums checked. */
 import type { Labels } from './kubernetes.js';
 import type { PolicyKey } from './ids.js';
+import type { RateLimitSetting } from './inbound-limits.js';
 import type { JwtSetting } from './jwt.js';
 import type { OutboundSetting, RetrySetting } from './outbound-setting.js';
 import type { ServiceRef } from './service-ref.js';
@@ -202,6 +203,7 @@ export interface TrafficPolicy {
   readonly mtls?: MtlsSetting;
   readonly authorization?: Authorization;
   readonly jwt?: JwtSetting;
+  readonly rateLimit?: RateLimitSetting;
   readonly egressMode?: 'AllowAny' | 'KnownOnly';
   /** `outbound` without egress. */
   readonly outbound?: OutboundSetting;

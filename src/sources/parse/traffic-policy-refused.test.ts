@@ -256,6 +256,20 @@ describe('fields', () => {
       route({ retries: { backoff: { base: '2s', max: '1s' } } }),
       ['Invalid spec.routes[0].retries.backoff.max'],
     ],
+    [inbound({ rateLimit: {} }), ['Invalid spec.inbound.rateLimit']],
+    [inbound({ rateLimit: { requests: 5 } }), ['Invalid spec.inbound.rateLimit']],
+    [
+      inbound({ rateLimit: { perIdentity: { requests: 1, per: '1s' }, burst: 5 } }),
+      ['Invalid spec.inbound.rateLimit.burst'],
+    ],
+    [
+      inbound({ rateLimit: { requests: 0, per: '49ms' } }),
+      ['Invalid spec.inbound.rateLimit.requests', 'Invalid spec.inbound.rateLimit.per'],
+    ],
+    [
+      inbound({ rateLimit: { perIdentity: { requests: 5 } } }),
+      ['Invalid spec.inbound.rateLimit.perIdentity.per'],
+    ],
     [inbound({ mtls: { mode: 'strict' } }), ['Invalid spec.inbound.mtls.mode']],
     [inbound({ mtls: { ports: { http: 'Strict' } } }), ['Invalid spec.inbound.mtls.ports.http']],
     [
@@ -436,7 +450,6 @@ describe('what this version cannot carry out', () => {
       inbound({ jwt: { issuers: [{ issuer: 'a', jwks: { url: 'http://sso.local/keys' } }] } }),
       'spec.inbound.jwt.issuers[0].jwks.url',
     ],
-    [inbound({ rateLimit: { requests: 100, per: '1s', burst: 20 } }), 'spec.inbound.rateLimit'],
     [inbound({ connections: { max: 10000 } }), 'spec.inbound.connections'],
     [
       { targetRefs: [namespace], telemetry: { accessLog: { mode: 'Errors', format: 'JSON' } } },

@@ -241,6 +241,14 @@ describe('inbound', () => {
     });
   });
 
+  test('a rate limit is read with its periods in milliseconds', () => {
+    const rateLimit = { requests: 100, per: '1s', perIdentity: { requests: 20, per: '1m' } };
+    expect(parse({ targetRefs: service, inbound: { rateLimit } }).policy?.rateLimit).toEqual({
+      total: { requests: 100, perMs: 1000, burst: 0 },
+      perIdentity: { requests: 20, perMs: 60_000 },
+    });
+  });
+
   test('every way to name a caller is read', () => {
     const from = [
       { namespace: 'web' },

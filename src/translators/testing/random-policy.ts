@@ -10,6 +10,7 @@ import {
   type KeySet,
   type MtlsMode,
   type PolicyTarget,
+  type RateLimitSetting,
   type RouteRule,
 } from '../../model/index.js';
 import type { PolicyForm } from '../index.js';
@@ -214,11 +215,17 @@ export const policy: fc.Arbitrary<PolicyForm> = fc
       ),
     ),
     jwt: fc.option(jwt),
+    rateLimit: fc.option(
+      one<RateLimitSetting>(
+        { total: { requests: 100, perMs: 1000, burst: 20 } },
+        { perIdentity: { requests: 5, perMs: 1000 } },
+      ),
+    ),
     egressMode: fc.option(one('AllowAny' as const, 'KnownOnly' as const)),
     outbound: fc.option(outboundSettings),
   })
   .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...rest }) => {
-    const { outbound: says, jwt: tokens, ...head } = rest;
+    const { outbound: says, jwt: tokens, rateLimit, ...head } = rest;
     const key = policyKey(head.namespace, head.name);
     if (isRefused) {
       return { kind: 'RefusedPolicy', key, ...head, spokeOfMtls: true, spokeOfAuthorization: true };
@@ -232,6 +239,7 @@ export const policy: fc.Arbitrary<PolicyForm> = fc
       ...(mtls === null ? {} : { mtls }),
       ...(authorization === null ? {} : { authorization }),
       ...(tokens === null ? {} : { jwt: tokens }),
+      ...(rateLimit === null ? {} : { rateLimit }),
       ...(egressMode === null ? {} : { egressMode }),
       ...(says === null ? {} : { outbound: says }),
     };

@@ -45,7 +45,10 @@ const requestFields = {
 /** Metadata of inbound routes that the log speaks of. */
 export const routeMetadata = 'skerry';
 
-const inboundFields = { jwt: `%METADATA(ROUTE:${routeMetadata}:jwt)%` };
+const inboundFields = {
+  jwt: `%METADATA(ROUTE:${routeMetadata}:jwt)%`,
+  rate_limit: `%METADATA(ROUTE:${routeMetadata}:rate_limit)%`,
+};
 
 const listenerFields = { details: '%RESPONSE_CODE_DETAILS%' };
 

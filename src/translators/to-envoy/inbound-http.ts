@@ -1,6 +1,6 @@
 /** Inbound HTTP: the connection manager and the routes that carry its authorization. */
 import type { InboundPortIr } from '../../ir/index.js';
-import { spellAuditLog } from './access-log.js';
+import { routeMetadata, spellAuditLog } from './access-log.js';
 import { inboundClusterName, unprocessedHeader } from './contract.js';
 import { drainFilter, spellDrainFilter, spellDraining } from './drain.js';
 import { spellHttpConnection } from './http-connection.js';
@@ -8,9 +8,16 @@ import type {
   HttpRbac,
   NetworkFilter,
   RetryPolicy,
+  Route,
   RouteConfiguration,
 } from '../../envoy/index.js';
-import { spellTokenFilters, spellTokenName, spellTokenRoute } from './jwt.js';
+import { spellTokenFilters, spellTokenRoute } from './jwt.js';
+import {
+  rateLimitKey,
+  spellRateLimitFilter,
+  spellRateLimitReply,
+  spellRateLimitRoute,
+} from './rate-limit.js';
 import { auditPrefix, spellRbac, spellRefuseAll } from './rbac.js';
 import { gatherFilter, spellGatheredHeaders, spellGatherFilter } from './request-condition.js';
 import type { SpellSettings } from './settings.js';
@@ -41,6 +48,8 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
             rules: spellRefuseAll(),
           },
         },
+        // Behind the rules: who may not call uses up nobody's share.
+        spellRateLimitFilter(),
       ],
       more: {
         // The app learns who calls from the certificate, never from what the caller wrote.
@@ -52,6 +61,7 @@ export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings):
               filter: { response_flag_filter: { flags: ['UF'] } },
               headers_to_add: [{ header: { key: unprocessedHeader, value: 'true' } }],
             },
+            spellRateLimitReply(),
           ],
         },
       },
@@ -90,18 +100,19 @@ export function spellInboundRoutes(entry: InboundPortIr, isDraining: boolean): R
               timeout: '0s',
               retry_policy: spellAppRetry(['reset']),
             },
-            ...spellTokenName(entry),
+            ...spellNames(entry),
           },
           {
             name,
             match: { prefix: '' },
             route: { cluster: inboundClusterName, timeout: '0s', retry_policy: spellAppRetry([]) },
-            ...spellTokenName(entry),
+            ...spellNames(entry),
           },
         ],
         typed_per_filter_config: {
           ...(isDraining ? { [drainFilter]: spellDraining() } : {}),
           ...spellTokenRoute(entry),
+          ...spellRateLimitRoute(entry),
           ...(headers === undefined ? {} : { [gatherFilter]: headers }),
           [rbacFilter]: {
             '@type': 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBACPerRoute',
@@ -111,6 +122,16 @@ export function spellInboundRoutes(entry: InboundPortIr, isDraining: boolean): R
       },
     ],
   };
+}
+
+/** Whose words on tokens and rates rule the port, for its access log: Envoy's own words do not say. */
+function spellNames({ jwt, rateLimit }: InboundPortIr): Pick<Route, 'metadata'> {
+  if (jwt === undefined && rateLimit === undefined) return {};
+  const names = {
+    ...(jwt === undefined ? {} : { jwt: jwt.name }),
+    ...(rateLimit === undefined ? {} : { [rateLimitKey]: rateLimit.name }),
+  };
+  return { metadata: { filter_metadata: { [routeMetadata]: names } } };
 }
 
 /**

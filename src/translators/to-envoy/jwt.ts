@@ -1,12 +1,10 @@
 /** JSON Web Tokens: the filter that verifies them, its configuration, and what a route adds. */
 import type { InboundPortIr, JwtIr, JwtIssuerIr } from '../../ir/index.js';
-import { routeMetadata } from './access-log.js';
 import { spaceDelimitedClaims } from './claim-condition.js';
 import type {
   HttpFilter,
   JwtProvider,
   JwtRequirement,
-  Route,
   TypedExtensionConfig,
   TypedMessage,
 } from '../../envoy/index.js';
@@ -118,12 +116,6 @@ type HeaderMutation = NonNullable<
 type TokenRoute =
   | TypedMessage<'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute'>
   | TypedMessage<'envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig'>;
-
-/** Whose word on tokens rules the port, for its access log: Envoy's own words do not say. */
-export function spellTokenName({ jwt }: InboundPortIr): Pick<Route, 'metadata'> {
-  if (jwt === undefined) return {};
-  return { metadata: { filter_metadata: { [routeMetadata]: { jwt: jwt.name } } } };
-}
 
 function headersOf({ claimToHeaders }: JwtIssuerIr): readonly string[] {
   return claimToHeaders.map(({ header }) => header);

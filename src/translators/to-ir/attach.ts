@@ -10,6 +10,7 @@ import {
   type Namespace,
   type PolicyKey,
   type PolicyTarget,
+  type RateLimitSetting,
   type RefusedPolicy,
   type TrafficPolicy,
 } from '../../model/index.js';
@@ -40,6 +41,7 @@ export interface InboundPolicy extends PolicyHead {
   readonly mtls?: MtlsSetting;
   readonly authorization?: Authorization;
   readonly jwt?: JwtSetting;
+  readonly rateLimit?: RateLimitSetting;
   /** No good form is known: nobody is admitted. */
   readonly isAuthorizationRefused: boolean;
 }
@@ -154,15 +156,17 @@ export function toInboundPolicy(
       isAuthorizationRefused: form.spokeOfAuthorization,
     };
   }
-  const { mode, mtls, authorization, jwt } = form;
+  const { mode, mtls, authorization, jwt, rateLimit } = form;
   if (mode === 'Disabled') return undefined;
-  if (mtls === undefined && authorization === undefined && jwt === undefined) return undefined;
+  const sections = [mtls, authorization, jwt, rateLimit];
+  if (sections.every((section) => section === undefined)) return undefined;
   return {
     ...head,
     isAudit: mode === 'Audit',
     ...(mtls === undefined ? {} : { mtls }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(jwt === undefined ? {} : { jwt }),
+    ...(rateLimit === undefined ? {} : { rateLimit }),
     isAuthorizationRefused: false,
   };
 }

@@ -38,10 +38,11 @@ export function toShapedInbound(ir: InboundIr): ShapedInbound {
 }
 
 function withoutOrigins(port: InboundPortIr): InboundPortIr {
-  const { http, tcp, shadow, jwt } = port;
+  const { http, tcp, shadow, jwt, rateLimit } = port;
   return {
     ...port,
     ...(jwt === undefined ? {} : { jwt: { ...jwt, origins: [] } }),
+    ...(rateLimit === undefined ? {} : { rateLimit: { ...rateLimit, settings: [] } }),
     http: strip(http),
     tcp: strip(tcp),
     ...(shadow === undefined
@@ -60,9 +61,13 @@ function strip({ deny, allow, otherwise }: AuthorizationIr): AuthorizationIr {
 }
 
 function originsOf(ir: InboundIr): readonly Origin[] {
-  return ir.ports.flatMap(({ http, tcp, shadow, jwt, origins }) => {
+  return ir.ports.flatMap(({ http, tcp, shadow, jwt, rateLimit, origins }) => {
     const verdicts = [http, tcp, ...(shadow === undefined ? [] : [shadow.http, shadow.tcp])];
     const rules = verdicts.flatMap(({ deny, allow, otherwise }) => [...deny, ...allow, otherwise]);
-    return [...origins, ...(jwt?.origins ?? []), ...rules.flatMap((rule) => rule.origins)];
+    const limits = rateLimit?.settings.map(({ origin }) => origin) ?? [];
+    return [
+      ...[...origins, ...(jwt?.origins ?? []), ...limits],
+      ...rules.flatMap((rule) => rule.origins),
+    ];
   });
 }

@@ -16,6 +16,7 @@ import {
 import type { CallerContext } from '../policies/authorization/callers.js';
 import { jwtFeature } from '../policies/jwt/feature.js';
 import { mtlsFeature } from '../policies/mtls/feature.js';
+import { rateLimitFeature } from '../policies/rate-limit/feature.js';
 import { attachInbound, nearestFirst, type Attachment, type Reach } from './attach.js';
 import type { ServedPort } from './endpoint-group.js';
 import type { Finding } from './finding.js';
@@ -161,18 +162,20 @@ function decidePort(
   };
   const { keySet } = context;
   const tokens = jwtFeature.decide(inForce, { ...ofPort, port: port.port, keySet });
+  const limits = rateLimitFeature.decide(inForce, port);
   const portContext: PortContext = {
     ...(port.port === undefined ? {} : { port: port.port }),
     ...ofPort,
     acceptsPlaintext: mtls.mode !== 'Strict',
     callers: context.callers,
     tokens,
+    uncounted: limits.tcp,
   };
   const enforced = authorizationFeature.decide(inForce, portContext);
   const hasAudit = reaching.length > inForce.length;
   const shadow = hasAudit ? authorizationFeature.decide(reaching, portContext) : enforced;
   const findings = [
-    ...[...mtls.findings, ...tokens.findings],
+    ...[...mtls.findings, ...tokens.findings, ...limits.findings],
     ...[...enforced.findings, ...shadow.findings],
   ];
   return {
@@ -181,6 +184,7 @@ function decidePort(
       protocol: port.protocol,
       mtls: mtls.mode,
       ...(tokens.jwt === undefined ? {} : { jwt: tokens.jwt }),
+      ...(limits.rateLimit === undefined ? {} : { rateLimit: limits.rateLimit }),
       http: enforced.http,
       tcp: enforced.tcp,
       ...(isSame(enforced, shadow) ? {} : { shadow: { http: shadow.http, tcp: shadow.tcp } }),

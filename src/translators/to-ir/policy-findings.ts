@@ -101,7 +101,7 @@ function reportTarget(
     });
     return;
   }
-  const speaksOfServers = [form.mtls, form.authorization, form.jwt].some(
+  const speaksOfServers = [form.mtls, form.authorization, form.jwt, form.rateLimit].some(
     (section) => section !== undefined,
   );
   if (speaksOfServers && !isInboundPermitted(target, form.namespace, root)) {
@@ -218,6 +218,9 @@ function reportAudit(form: TrafficPolicy, report: Report): void {
   }
   if (form.jwt !== undefined) {
     audited('spec.inbound.jwt', 'verify tokens for');
+  }
+  if (form.rateLimit !== undefined) {
+    audited('spec.inbound.rateLimit', 'limit the calls to');
   }
   if (form.egressMode !== undefined) {
     audited('spec.outbound.egress', `set egress to ${form.egressMode} for`);

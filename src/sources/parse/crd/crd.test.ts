@@ -125,9 +125,9 @@ describe('documentation', () => {
   });
 
   test('fields that this version refuses say so', () => {
-    const limit = fields.find(({ path }) => path === 'spec.inbound.rateLimit');
-    expect(limit).toMatchObject({ isNotYet: true });
-    expect(limit?.schema['description']).toContain('NotImplemented');
+    const tracing = fields.find(({ path }) => path === 'spec.telemetry.tracing');
+    expect(tracing).toMatchObject({ isNotYet: true });
+    expect(tracing?.schema['description']).toContain('NotImplemented');
     expect(fields.find(({ path }) => path === 'spec.inbound.mtls')).toMatchObject({
       isNotYet: false,
     });

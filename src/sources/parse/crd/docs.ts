@@ -232,13 +232,17 @@ const inbound: Readonly<Record<string, Entry>> = {
   'issuers[].claimToHeaders':
     'Claim to header that the app sees; lists and maps as JSON in base64. What a caller writes there is removed first, also with _ for -',
   'jwt.required': ['Whether a call without a token is refused', 'false'],
-  'inbound.rateLimit': 'How many calls each sidecar lets in',
-  'rateLimit.requests': 'So many',
-  'rateLimit.per': 'In this time',
-  'rateLimit.burst': 'So many more at once',
-  'rateLimit.perIdentity': 'The same for each caller',
+  'inbound.rateLimit': [
+    'How many calls each sidecar lets in on each HTTP port; the others are answered 429. What is no HTTP is not counted',
+    'as many as come',
+  ],
+  'rateLimit.requests': ['So many of all callers together', 'as many as come'],
+  'rateLimit.per': 'In this time, evenly; at least 50ms',
+  'rateLimit.burst': ['So many more at once, when fewer came before', '0'],
+  'rateLimit.perIdentity':
+    'So many of each caller besides, by its SPIFFE ID; callers without mTLS count as one',
   'perIdentity.requests': 'So many',
-  'perIdentity.per': 'In this time',
+  'perIdentity.per': 'In this time, evenly; at least 50ms',
   'inbound.connections': 'Limits of each sidecar',
   'inbound.connections.max': 'Connections at once',
 };

@@ -105,6 +105,18 @@ const abortRules: readonly CelRule[] = [
   { rule: anyOf(['httpStatus', 'grpcStatus']), message: 'expected httpStatus, grpcStatus or both' },
 ];
 
+const rateLimitRules: readonly CelRule[] = [
+  { rule: 'has(self.requests) == has(self.per)', message: 'expected requests and per together' },
+  {
+    rule: '!has(self.burst) || has(self.requests)',
+    message: 'expected requests and per beside burst',
+  },
+  {
+    rule: anyOf(['requests', 'perIdentity']),
+    message: 'expected requests and per, perIdentity, or all of them',
+  },
+];
+
 const mtlsRules: readonly CelRule[] = [
   {
     rule: '!has(self.floor) || !self.floor || has(self.mode) || (has(self.ports) && size(self.ports) > 0)',
@@ -182,6 +194,7 @@ export const celRules: Readonly<Record<string, readonly CelRule[]>> = {
   'fault.abort': abortRules,
   backoff: backoffRules,
   'loadBalancing.hashOn': [exactlyOneHash],
+  'inbound.rateLimit': rateLimitRules,
   mtls: mtlsRules,
   'when[]': whenRules,
   'jwt.issuers': issuersRules,

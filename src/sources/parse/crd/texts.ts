@@ -20,6 +20,7 @@ import {
   portName,
   positiveDuration,
   queryName,
+  ratePeriod,
   ruleName,
   serviceAccountRef,
   spiffePattern,
@@ -81,6 +82,15 @@ export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRul
       {
         rule: `!${isDuration} || duration(self) <= duration('1h')`,
         message: 'expected at most 1h, when the callee’s sidecar closes it',
+      },
+    ]),
+  ],
+  [
+    ratePeriod,
+    durationRules([
+      {
+        rule: `!${isDuration} || duration(self) >= duration('50ms')`,
+        message: 'expected at least 50ms',
       },
     ]),
   ],

@@ -9,7 +9,7 @@ import {
   method,
   pathPattern,
   portNumber,
-  positiveDuration,
+  ratePeriod,
   ruleName,
   tokenText,
   valuePattern,
@@ -78,16 +78,25 @@ export const ruleSchema = strict({
 /** `inbound.authorization` without its rules, which are checked one by one. */
 export const verdictSchema = z.enum(['Allow', 'Deny', 'Inherit']);
 
-const rate = { requests: z.int().min(1).max(1_000_000_000), per: positiveDuration };
+const requests = z.int().min(1).max(1_000_000_000);
 
 /** `inbound.rateLimit`. */
-export const rateLimitSchema = notYet(
-  strict({
-    ...rate,
-    burst: z.int().min(0).max(1_000_000_000).optional(),
-    perIdentity: strict(rate).optional(),
-  }),
-);
+export const rateLimitSchema = strict({
+  requests: requests.optional(),
+  per: ratePeriod.optional(),
+  burst: z.int().min(0).max(1_000_000_000).optional(),
+  perIdentity: strict({ requests, per: ratePeriod }).optional(),
+}).superRefine(({ requests: count, per, burst, perIdentity }, context) => {
+  const add = (message: string, ...path: readonly string[]): void => {
+    context.addIssue({ code: 'custom', path: [...path], message });
+  };
+  if ((count === undefined) !== (per === undefined)) add('expected requests and per together');
+  else if (count === undefined && burst !== undefined) {
+    add('expected requests and per beside it', 'burst');
+  } else if (count === undefined && perIdentity === undefined) {
+    add('expected requests and per, perIdentity, or all of them');
+  }
+});
 
 /** `inbound.connections`. */
 export const inboundConnectionsSchema = notYet(
@@ -96,5 +105,7 @@ export const inboundConnectionsSchema = notYet(
 
 /** One rule, its fields checked. */
 export type RuleEntry = z.infer<typeof ruleSchema>;
+/** `inbound.rateLimit`, its fields checked. */
+export type RateLimitEntry = z.infer<typeof rateLimitSchema>;
 /** One entry of `when`, its fields checked. */
 export type ConditionEntry = z.infer<typeof conditionSchema>;

@@ -6,6 +6,7 @@ import type {
   MtlsMode,
   MtlsSetting,
   OperationRule,
+  RateLimitSetting,
   RuleCondition,
 } from '../../../model/index.js';
 import { child, readItems, refuse, type Cursor } from '../cursor.js';
@@ -18,11 +19,13 @@ import {
   ruleSchema,
   verdictSchema,
   type ConditionEntry,
+  type RateLimitEntry,
   type RuleEntry,
 } from './inbound-schema.js';
 import { readJwt } from './jwt.js';
 import { checkNames } from './rule-names.js';
 import { openSection } from './section.js';
+import { durationMs } from './texts.js';
 
 /** How many rules `allow` and `deny` may have each. */
 export const maxRules = 256;
@@ -32,6 +35,7 @@ export interface Inbound {
   readonly mtls?: MtlsSetting;
   readonly authorization?: Authorization;
   readonly jwt?: JwtSetting;
+  readonly rateLimit?: RateLimitSetting;
 }
 
 /** Reads the section; what is wrong is in the findings. */
@@ -44,7 +48,9 @@ export function readInbound(cursor: Cursor): Inbound {
     ? readAuthorization(child(cursor, 'authorization'))
     : undefined;
   const jwt = section.has('jwt') ? readJwt(child(cursor, 'jwt')) : undefined;
-  if (section.has('rateLimit')) checkSchema(child(cursor, 'rateLimit'), rateLimitSchema);
+  const limit = section.has('rateLimit')
+    ? checkSchema(child(cursor, 'rateLimit'), rateLimitSchema)
+    : undefined;
   if (section.has('connections')) {
     checkSchema(child(cursor, 'connections'), inboundConnectionsSchema);
   }
@@ -52,6 +58,23 @@ export function readInbound(cursor: Cursor): Inbound {
     ...(mtls === undefined ? {} : { mtls }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(jwt === undefined ? {} : { jwt }),
+    ...(limit === undefined ? {} : { rateLimit: toRateLimit(limit) }),
+  };
+}
+
+function toRateLimit({ requests, per, burst, perIdentity }: RateLimitEntry): RateLimitSetting {
+  return {
+    ...(requests === undefined || per === undefined
+      ? {}
+      : { total: { requests, perMs: durationMs(per), burst: burst ?? 0 } }),
+    ...(perIdentity === undefined
+      ? {}
+      : {
+          perIdentity: {
+            requests: perIdentity.requests,
+            perMs: durationMs(perIdentity.per),
+          },
+        }),
   };
 }
 

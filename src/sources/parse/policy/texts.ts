@@ -36,6 +36,16 @@ export const idleDuration = text((value) => {
   return parsed.ms > 0 ? undefined : 'expected more than 0s';
 }, anyDuration);
 
+/** Sidecars fill their buckets at most 20 times a second. */
+const minRatePeriodMs = 50;
+
+/** The time in which a rate counts. */
+export const ratePeriod = text((value) => {
+  const parsed = parseDuration(value);
+  if (parsed.problem !== undefined) return parsed.problem;
+  return parsed.ms < minRatePeriodMs ? 'expected at least 50ms' : undefined;
+}, anyDuration);
+
 /** Zero, or whole seconds, as TCP counts them. */
 export const keepaliveDuration = text((value) => {
   const parsed = parseDuration(value);

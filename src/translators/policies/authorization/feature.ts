@@ -20,6 +20,8 @@ export interface PortContext {
   readonly callers: CallerContext;
   /** What was decided of tokens. */
   readonly tokens: JwtDecision;
+  /** Refusals of what a rate limit could not count. */
+  readonly uncounted: readonly AuthorizationRuleIr[];
 }
 
 /** What one port enforces, for bytes that are HTTP and for bytes that are not. */
@@ -37,7 +39,7 @@ type RuleLists = Record<'deny' | 'allow', AuthorizationRuleIr[]>;
 function decide(speakers: readonly Speaker[], context: PortContext): AuthorizationDecision {
   const findings: Finding[] = [];
   const http: RuleLists = { deny: [...context.tokens.http], allow: [] };
-  const tcp: RuleLists = { deny: [...context.tokens.tcp], allow: [] };
+  const tcp: RuleLists = { deny: [...context.tokens.tcp, ...context.uncounted], allow: [] };
   for (const speaker of speakers) {
     for (const entry of rulesOf(speaker, context)) {
       if (entry.http !== undefined) http[entry.list].push(entry.http);

@@ -291,6 +291,22 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
     'spec.routes[0].redirect',
     'expected at least one of scheme, hostname, path, port',
   ],
+  ...[
+    { rateLimit: { requests: 1 }, message: 'expected requests and per together' },
+    {
+      rateLimit: { burst: 1, perIdentity: { requests: 1, per: '1s' } },
+      message: 'expected requests and per beside burst',
+    },
+    { rateLimit: {}, message: 'expected requests and per, perIdentity, or all of them' },
+  ].map(({ rateLimit, message }) => {
+    const spec = { targetRefs: [service], inbound: { rateLimit } };
+    return [spec, 'spec.inbound.rateLimit', message] as const;
+  }),
+  [
+    { targetRefs: [service], inbound: { rateLimit: { requests: 1, per: '20ms' } } },
+    'spec.inbound.rateLimit.per',
+    'expected at least 50ms',
+  ],
   [route({ fault: {} }), 'spec.routes[0].fault', 'expected delay, abort or both'],
   [
     route({ fault: { abort: { percent: 1 } } }),
