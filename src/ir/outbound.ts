@@ -7,6 +7,7 @@ import type {
   Locality,
   PathChange,
   RetryCondition,
+  ServiceKey,
   SpiffeId,
   TextMatch,
 } from '../model/index.js';
@@ -67,6 +68,8 @@ export interface BalancingIr {
 export interface PlacementIr {
   /** Of a caller whose zone is known; to others every endpoint is the same. */
   readonly locality: Locality;
+  /** Services that stand in, in order, with the name of a cluster of their endpoints. */
+  readonly failover: readonly { readonly service: ServiceKey; readonly cluster: string }[];
   /** Who decided it. */
   readonly origins: readonly Origin[];
 }
@@ -162,6 +165,11 @@ export interface ClusterIr {
   readonly outlierDetection?: OutlierDetectionIr;
   readonly balancing: BalancingIr;
   readonly placement: PlacementIr;
+  /** Of each Service that stands in: who may answer behind mTLS for it, and for it alone. */
+  readonly standIns: readonly {
+    readonly service: ServiceKey;
+    readonly spiffeIds: readonly SpiffeId[];
+  }[];
   /** What policies have decided of it; their origins are the cluster's too. */
   readonly settings: readonly SettingIr[];
   readonly origins: readonly Origin[];
@@ -178,6 +186,8 @@ export interface EndpointIr {
   readonly health: 'healthy' | 'draining' | 'unready';
   /** Speaks mesh mTLS (the Pod that owns the address has a sidecar). */
   readonly isInMesh: boolean;
+  /** The Service that it belongs to where it stands in for the one that was called. */
+  readonly standsInAs?: ServiceKey;
 }
 
 /** Endpoints that are used alike, by zone; order is canonical. */

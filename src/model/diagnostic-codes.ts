@@ -54,6 +54,11 @@ export const diagnosticCodes = {
     cause: 'a route names a Service, port or subset that does not exist',
     remedy: 'create it or mend the reference; requests to it are answered 503 until then',
   },
+  FailoverNotFound: {
+    cause:
+      'a Service that is to stand in for another does not exist, or has nothing to stand in by',
+    remedy: 'create it or mend the reference; it is passed over until then',
+  },
   Conflicted: {
     cause: 'an older policy of the same rank sets the same field',
     remedy: 'merge the two, or remove the field from one',

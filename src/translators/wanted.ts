@@ -107,6 +107,7 @@ export function refusal(name: string): ClusterIr {
     spiffeIds: [],
     ...toClusterSettings([]),
     placement: noPlacement,
+    standIns: [],
     origins: [],
   };
 }

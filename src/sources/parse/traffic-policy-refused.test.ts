@@ -435,10 +435,6 @@ describe('fields', () => {
 describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
     [
-      outbound({ loadBalancing: { failover: [{ service: 'dr' }] } }),
-      'spec.outbound.loadBalancing.failover',
-    ],
-    [
       outbound({ tls: { mode: 'Simple', sni: 'a', caBundle: { configMap: 'b' } } }),
       'spec.outbound.tls',
     ],

@@ -7,7 +7,7 @@ import {
   type Wire,
 } from '../../ir/index.js';
 import type { ClusterIr, EndpointIr, EndpointsIr, InboundPortIr } from '../../ir/index.js';
-import { spiffeId, type Pod, type Service } from '../../model/index.js';
+import { spiffeId, type Pod, type Service, type SpiffeId } from '../../model/index.js';
 import { certainFault } from './fault.js';
 import { shareByGroup, type GroupShare } from './group-shares.js';
 import { judge } from './judge.js';
@@ -174,6 +174,12 @@ function portOf(ports: readonly InboundPortIr[], port: number): InboundPortIr | 
   return ports.find((one) => one.port === port) ?? ports.find((one) => one.port === undefined);
 }
 
+/** Who may answer there behind mutual TLS. */
+function identitiesAt(cluster: ClusterIr, { standsInAs }: EndpointIr): readonly SpiffeId[] {
+  if (standsInAs === undefined) return cluster.spiffeIds;
+  return cluster.standIns.find(({ service }) => service === standsInAs)?.spiffeIds ?? [];
+}
+
 /** TLS and verdict at one endpoint. */
 function judgeEndpoint(
   view: MeshView,
@@ -190,7 +196,7 @@ function judgeEndpoint(
   const tls: Step = {
     at: 'tls',
     says: usesMtls
-      ? `mutual TLS to ${text}, which must prove ${cluster.spiffeIds.join(' or ')}`
+      ? `mutual TLS to ${text}, which must prove ${identitiesAt(cluster, endpoint).join(' or ')}`
       : `plaintext to ${text}, which is not in the mesh`,
     from: [],
   };

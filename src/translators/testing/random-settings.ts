@@ -19,7 +19,15 @@ export const outboundSettings: fc.Arbitrary<OutboundSetting> = fc.record(
       },
       { requiredKeys: [] },
     ),
-    loadBalancing: fc.record({ locality: one('None', 'PreferZone', 'Strict') }),
+    loadBalancing: fc.record(
+      {
+        locality: one('None', 'PreferZone', 'Strict'),
+        failover: fc.array(fc.record({ namespace: one('a', 'b'), name: one('s', 't', 'absent') }), {
+          maxLength: 2,
+        }),
+      },
+      { requiredKeys: [] },
+    ),
   },
   { requiredKeys: [] },
 );

@@ -1,5 +1,6 @@
 /** Upstream clusters. */
 import type { ClusterIr } from '../../ir/index.js';
+import type { ServiceKey } from '../../model/index.js';
 import { spellBalancing } from './balancing.js';
 import { spellCircuitBreakers, spellKeepalive, spellOutlierDetection } from './cluster-limits.js';
 import { inboundClusterName, passthroughClusterName, refuseClusterName } from './contract.js';
@@ -10,10 +11,19 @@ import { spellAddress, spellBoundedAdsSource, spellDuration } from './values.js'
 /** Connect timeout of the clusters that are the same for everybody. */
 const fixedConnectTimeoutMs = 5_000;
 
-/** The metadata of endpoints that speak mesh TLS; {@link spellCluster} chooses their socket by it. */
-export const meshEndpointMetadata = {
-  filter_metadata: { 'envoy.transport_socket_match': { skerry: 'mtls' } },
-};
+/**
+ * The metadata of endpoints that speak mesh TLS, of the Service that was called or of one that stands in;
+ * {@link spellCluster} chooses their socket by it.
+ */
+export function spellMeshMetadata(standsInAs?: ServiceKey): {
+  readonly filter_metadata: Readonly<Record<string, Readonly<Record<string, string>>>>;
+} {
+  return { filter_metadata: { 'envoy.transport_socket_match': meshMatch(standsInAs) } };
+}
+
+function meshMatch(standsInAs: ServiceKey | undefined): Readonly<Record<string, string>> {
+  return { skerry: 'mtls', ...(standsInAs === undefined ? {} : { of: standsInAs }) };
+}
 
 /** The cluster of that name. Its connections are mesh TLS or plaintext, endpoint by endpoint. */
 export function spellCluster(ir: ClusterIr): Cluster {
@@ -134,8 +144,17 @@ function spellHttpOptions(idle: string, maxRequestsPerConnection?: number): Clus
   };
 }
 
+/**
+ * The first that matches counts. An endpoint of a Service that does not stand in any more has to
+ * prove what the called one's have: it never falls back to plaintext.
+ */
 function spellSockets(ir: ClusterIr): ClusterTransportSocketMatch[] {
   return [
+    ...ir.standIns.map(({ service, spiffeIds }) => ({
+      name: `mesh of ${service}`,
+      match: meshMatch(service),
+      transport_socket: spellUpstreamTls(ir.wire, spiffeIds),
+    })),
     {
       name: 'mesh',
       match: { skerry: 'mtls' },

@@ -1,6 +1,6 @@
 /** Endpoints of clusters. */
 import type { EndpointGroupIr, EndpointIr, EndpointsIr } from '../../ir/index.js';
-import { meshEndpointMetadata } from './cluster.js';
+import { spellMeshMetadata } from './cluster.js';
 import type { ClusterLoadAssignment, LbEndpoint } from '../../envoy/index.js';
 import { spellAddress } from './values.js';
 
@@ -12,11 +12,9 @@ import { spellAddress } from './values.js';
  */
 export function spellEndpoints(ir: EndpointsIr): ClusterLoadAssignment {
   const groups = ir.groups
-    .map((group) => spellLocalities(group, ({ health }) => health !== 'draining'))
+    .map(({ localities }) => spellLocalities(localities, ({ health }) => health !== 'draining'))
     .filter((localities) => localities.length > 0);
-  const draining = ir.groups.flatMap((group) =>
-    spellLocalities(group, ({ health }) => health === 'draining'),
-  );
+  const draining = spellLocalities(byZone(ir.groups), ({ health }) => health === 'draining');
   return {
     cluster_name: ir.cluster,
     endpoints: [...groups, draining].flatMap((localities, priority) =>
@@ -27,11 +25,20 @@ export function spellEndpoints(ir: EndpointsIr): ClusterLoadAssignment {
 
 type Locality = NonNullable<ClusterLoadAssignment['endpoints']>[number];
 
+/** All groups as one. */
+function byZone(groups: readonly EndpointGroupIr[]): EndpointGroupIr['localities'] {
+  const all = groups.flatMap(({ localities }) => localities);
+  return [...new Set(all.map(({ zone }) => zone))].sort().map((zone) => ({
+    zone,
+    endpoints: all.filter((one) => one.zone === zone).flatMap(({ endpoints }) => endpoints),
+  }));
+}
+
 function spellLocalities(
-  group: EndpointGroupIr,
+  all: EndpointGroupIr['localities'],
   isMeant: (endpoint: EndpointIr) => boolean,
 ): Locality[] {
-  return group.localities
+  return all
     .map(({ zone, endpoints }) => ({ zone, some: endpoints.filter(isMeant) }))
     .filter(({ some }) => some.length > 0)
     .map(({ zone, some }) => ({
@@ -46,6 +53,6 @@ function spellEndpoint(endpoint: EndpointIr): LbEndpoint {
   return {
     endpoint: { address: spellAddress(endpoint.ip, endpoint.port) },
     ...(endpoint.health === 'unready' ? { health_status: 'UNHEALTHY' } : {}),
-    ...(endpoint.isInMesh ? { metadata: meshEndpointMetadata } : {}),
+    ...(endpoint.isInMesh ? { metadata: spellMeshMetadata(endpoint.standsInAs) } : {}),
   };
 }

@@ -40,8 +40,9 @@ export function toCluster(
   if (destination === undefined) return undefined;
   const callee = calleeOf(destination, read, tables);
   const speakers = outboundSpeakers(callee, caller, read, tables);
-  const decided = toClusterSettings(speakers);
-  const { placement, settings: order } = toPlacement(destination, speakers, read, tables);
+  const { placement, settings: order } = toPlacement(destination, speakers, read, tables, settings);
+  // With somebody to stand in, all may be left out.
+  const decided = toClusterSettings(speakers, placement.failover.length === 0 ? undefined : 100);
   return {
     name,
     wire: wireOf(name),
@@ -49,6 +50,11 @@ export function toCluster(
     spiffeIds: acceptedIdentities(destination, read, tables),
     ...decided,
     placement,
+    standIns: placement.failover.map(({ service, cluster }) => {
+      const other = resolveClusterName(cluster, read, tables, settings);
+      const spiffeIds = other === undefined ? [] : acceptedIdentities(other, read, tables);
+      return { service, spiffeIds };
+    }),
     settings: [...decided.settings, ...order],
     origins: originsOf(destination),
   };
@@ -65,7 +71,7 @@ export function placementOf(
   if (destination === undefined) return noPlacement;
   const callee = calleeOf(destination, read, tables);
   const speakers = outboundSpeakers(callee, caller, read, tables);
-  return toPlacement(destination, speakers, read, tables).placement;
+  return toPlacement(destination, speakers, read, tables, settings).placement;
 }
 
 /** Whose words count for calls that go there. */
@@ -106,6 +112,7 @@ export function toUnknownCluster(
     spiffeIds: [],
     ...decided,
     placement: noPlacement,
+    standIns: [],
     origins: egress.origins,
   };
 }

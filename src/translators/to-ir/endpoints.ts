@@ -51,8 +51,16 @@ export function toEndpoints(
   switch (destination.kind) {
     case 'group': {
       const endpoints = calledEndpoints(destination, read, tables);
-      const groups = toGroups(endpoints, place);
-      return { cluster: name, groups, origins: [...origins, ...place.placement.origins] };
+      const { failover, origins: deciding } = place.placement;
+      const standIns = failover.flatMap(({ service, cluster }) => {
+        const other = resolveClusterName(cluster, read, tables, settings);
+        if (other?.kind !== 'group') return [];
+        return [{ service, endpoints: calledEndpoints(other, read, tables) }];
+      });
+      const own = { service: destination.service, endpoints };
+      const groups = toGroups({ own, standIns }, place);
+      const others = failover.map(({ service }) => ({ object: `Service ${service}` }));
+      return { cluster: name, groups, origins: [...origins, ...others, ...deciding] };
     }
     case 'pod':
     case 'outside': {

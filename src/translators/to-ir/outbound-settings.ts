@@ -42,12 +42,18 @@ export function hasRouteSettings(says: OutboundSetting): boolean {
   return routeLeaves.some(({ get }) => get(says) !== undefined);
 }
 
-/** What holds for calls of which `speakers` speak, as far as clusters hold it. */
-export function toClusterSettings(speakers: readonly Speaker<OutboundSetting>[]): ClusterSettings {
+/**
+ * What holds for calls of which `speakers` speak, as far as clusters hold it; how many endpoints may be
+ * left out where nobody says it.
+ */
+export function toClusterSettings(
+  speakers: readonly Speaker<OutboundSetting>[],
+  maxEjectedPercent?: number,
+): ClusterSettings {
   const timeouts = timeoutsFeature.toCluster(speakers);
   const retries = retriesFeature.toCluster(speakers);
   const connections = connectionsFeature.toCluster(speakers);
-  const outliers = outlierDetectionFeature.toCluster(speakers);
+  const outliers = outlierDetectionFeature.toCluster(speakers, maxEjectedPercent);
   const balancing = loadBalancingFeature.toCluster(speakers);
   const all = [timeouts, retries, connections, outliers, balancing];
   const settings = all.flatMap((each) => each.settings);

@@ -17,6 +17,7 @@ import {
   type PolicyHead,
 } from './attach.js';
 import { mayCarryHttp } from './called-host.js';
+import type { NamingSettings } from './destination.js';
 import type { Finding } from './finding.js';
 import { matchesLabels, matchesNamespace } from './labels.js';
 import { findOutboundConflicts } from './outbound-conflicts.js';
@@ -31,7 +32,7 @@ export function findPolicyProblems(
   form: PolicyForm,
   read: Read,
   tables: PolicyTables,
-  settings: { readonly rootNamespace: string },
+  settings: NamingSettings & { readonly rootNamespace: string },
 ): readonly Finding[] {
   const findings: Finding[] = [];
   const report: Report = (finding) => {
@@ -54,7 +55,7 @@ export function findPolicyProblems(
     : [
         ...findings,
         ...findOutboundConflicts(form, read, tables),
-        ...findPlacementProblems(form, read, tables),
+        ...findPlacementProblems(form, read, tables, settings),
       ];
 }
 

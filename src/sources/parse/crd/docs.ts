@@ -130,7 +130,8 @@ const outbound: Readonly<Record<string, Entry>> = {
     'Whether endpoints in the caller’s zone come first, and others as healthy ones there run out (PreferZone), or are the only ones (Strict); zones are those of the label topology.kubernetes.io/zone of Nodes',
     'None, or PreferZone where the Service has spec.trafficDistribution',
   ],
-  'loadBalancing.failover': 'Services used in this order as healthy endpoints run out',
+  'loadBalancing.failover':
+    'Services used in this order as healthy endpoints of the Service run out, in every zone; with outlierDetection all endpoints may be left out then, unless maxEjectedPercent is set',
   'failover[].service': 'The name of a Service',
   'outbound.connections': 'Limits per sidecar',
   'connections.max': ['Connections', 'never met by accident'],

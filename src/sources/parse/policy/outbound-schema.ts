@@ -45,7 +45,7 @@ const loadBalancing = strict({
     .optional(),
   slowStart: duration.optional(),
   locality: z.enum(['None', 'PreferZone', 'Strict']).optional(),
-  failover: notYet(z.array(serviceSchema).max(16)).optional(),
+  failover: z.array(serviceSchema).max(16).optional(),
 });
 
 const connections = strict({

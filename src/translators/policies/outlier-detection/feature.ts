@@ -45,7 +45,10 @@ export interface ClusterOutlierDetection {
   readonly settings: readonly SettingIr[];
 }
 
-function toCluster(speakers: readonly Speaker<OutboundSetting>[]): ClusterOutlierDetection {
+function toCluster(
+  speakers: readonly Speaker<OutboundSetting>[],
+  maxEjectedPercent: number = defaults.maxEjectedPercent,
+): ClusterOutlierDetection {
   const decided = {
     consecutive5xx: settle(speakers, consecutive5xx),
     gatewayErrors: settle(speakers, gatewayErrors),
@@ -69,7 +72,7 @@ function toCluster(speakers: readonly Speaker<OutboundSetting>[]): ClusterOutlie
             ...reasons,
             intervalMs: decided.interval?.value ?? defaults.intervalMs,
             baseEjectionMs: decided.baseEjection?.value ?? defaults.baseEjectionMs,
-            maxEjectedPercent: decided.maxEjected?.value ?? defaults.maxEjectedPercent,
+            maxEjectedPercent: decided.maxEjected?.value ?? maxEjectedPercent,
           },
         }),
     settings: [

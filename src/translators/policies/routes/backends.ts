@@ -60,7 +60,7 @@ export function resolveRef(ref: ServiceRef, context: BackendContext): Resolved {
   const key = serviceKey(ref.namespace, ref.name);
   const service = context.lookUp(ref);
   if (service === undefined) return missing(key, `there is no Service ${key}`);
-  const port = portOf(ref, service, context.servicePort);
+  const port = chosenPort(ref, service, context.servicePort);
   if (port === undefined) {
     const asked = ref.port ?? context.servicePort;
     return missing(
@@ -83,7 +83,7 @@ function missing(value: string, message: string): Resolved {
 }
 
 /** The port asked for, else the one called, else the only one; undefined when the Service has none such. */
-function portOf(ref: ServiceRef, service: Service, called: number): number | undefined {
+export function chosenPort(ref: ServiceRef, service: Service, called: number): number | undefined {
   const numbers = service.ports
     .filter(({ transport }) => transport === 'TCP')
     .map(({ port }) => port);
