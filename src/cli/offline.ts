@@ -12,8 +12,13 @@ import type {
   Service,
   TrafficPolicy,
 } from '../model/index.js';
-import { readDirectory, type SourceChange } from '../sources/index.js';
-import { createPipeline, type Pipeline, type PipelineChanges } from '../translators/index.js';
+import { readDirectory, type SourceBatch, type SourceChange } from '../sources/index.js';
+import {
+  createPipeline,
+  type Pipeline,
+  type PipelineChanges,
+  type PipelineSettings,
+} from '../translators/index.js';
 import { CommandError, exitCode } from './io.js';
 
 /** Flags that say what the mesh is like. */
@@ -54,26 +59,8 @@ export async function compileDirectory(
   directory: string,
   flags: MeshFlags,
 ): Promise<CompiledDirectory> {
-  const isDirectory = await stat(directory).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isDirectory) {
-    throw new CommandError(
-      `expected a directory of YAML, found none at ${directory}`,
-      exitCode.usage,
-    );
-  }
-  const { rootNamespace } = flags;
-  const batch = await readDirectory(directory, { rootNamespace });
-  const pipeline = createPipeline({
-    trustDomain: flags.trustDomain,
-    rootNamespace,
-    layout: 'on-demand',
-    meshCidrs: flags.meshCidr ?? [],
-    accessLog: 'Errors',
-    clusterDomain: 'cluster.local',
-  });
+  const batch = await readManifests(directory, flags);
+  const pipeline = createOfflinePipeline(flags);
   const result = pipeline.apply(toPipelineChanges(batch.changes));
   return {
     pipeline,
@@ -85,8 +72,41 @@ export async function compileDirectory(
   };
 }
 
+/** Reads `directory`; a {@link CommandError} when there is none. */
+export async function readManifests(
+  directory: string,
+  { rootNamespace }: MeshFlags,
+): Promise<SourceBatch> {
+  const isDirectory = await stat(directory).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isDirectory) {
+    throw new CommandError(
+      `expected a directory of YAML, found none at ${directory}`,
+      exitCode.usage,
+    );
+  }
+  return await readDirectory(directory, { rootNamespace });
+}
+
+/** An empty mesh of the flags; in the eager layout every sidecar has everything, asked for or not. */
+export function createOfflinePipeline(
+  flags: MeshFlags,
+  layout: PipelineSettings['layout'] = 'on-demand',
+): Pipeline {
+  return createPipeline({
+    trustDomain: flags.trustDomain,
+    rootNamespace: flags.rootNamespace,
+    layout,
+    meshCidrs: flags.meshCidr ?? [],
+    accessLog: 'Errors',
+    clusterDomain: 'cluster.local',
+  });
+}
+
 /** Changes of a source, by collection. */
-function toPipelineChanges(changes: readonly SourceChange[]): PipelineChanges {
+export function toPipelineChanges(changes: readonly SourceChange[]): PipelineChanges {
   const tables = {
     services: new Map<string, Service | undefined>(),
     slices: new Map<string, EndpointSlice | undefined>(),

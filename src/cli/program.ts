@@ -8,6 +8,7 @@ import { controllerCommand } from './commands/controller.js';
 import { explainCommand } from './commands/explain.js';
 import { injectCommand } from './commands/inject.js';
 import { installCommand } from './commands/install.js';
+import { planCommand } from './commands/plan.js';
 import { proxiesCommand } from './commands/proxies.js';
 import { sidecarCommand } from './commands/sidecar.js';
 import { testCommand } from './commands/test.js';
@@ -28,6 +29,7 @@ const commands = [
   validateCommand,
   explainCommand,
   testCommand,
+  planCommand,
   proxiesCommand,
   configCommand,
   waitCommand,

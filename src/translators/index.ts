@@ -16,3 +16,11 @@ export type { Sidecar } from './to-ir/workload.js';
 export type { Explanation, Outcome, Step } from './simulate/explain.js';
 export type { BackendFact, CallFacts } from './simulate/facts.js';
 export { explainQuery, type CallQuery } from './simulate/query.js';
+export {
+  changedCalls,
+  type ChangedCall,
+  type ChangedCalls,
+  type PlanLimits,
+  type PlanSide,
+} from './simulate/plan/changed-calls.js';
+export { changeKinds, type CallState, type ChangeKind } from './simulate/plan/call-state.js';

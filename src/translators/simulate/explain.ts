@@ -2,6 +2,7 @@
 import {
   formatAddress,
   formatClusterName,
+  parseClusterName,
   type Origin,
   type SettingIr,
   type Wire,
@@ -347,7 +348,8 @@ function clusterVerdict(cluster: ClusterIr): Outcome['verdict'] {
     case 'dns':
       return 'admitted';
     case 'refuse':
-      return 'refused';
+      // By an address it is egress that refuses; else a route leads to what is not there: 503.
+      return parseClusterName(cluster.name)?.kind === 'address' ? 'refused' : 'no endpoint';
     case 'endpoints':
       return 'no endpoint';
   }

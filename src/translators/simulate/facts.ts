@@ -32,6 +32,8 @@ export interface CallFacts {
   readonly mirror?: BackendFact;
   /** Absent: no request timeout. */
   readonly timeoutMs?: number;
+  /** Faults that are made on the way, in words. */
+  readonly fault?: string;
   /** Absent where nothing can be tried again. */
   readonly retry?: RetryIr;
 }
@@ -54,13 +56,15 @@ export function toBackendFact(view: MeshView, cluster: string, percent: number):
 /** What a route holds of the calls that it sends on. */
 export function toRouteFacts(
   view: MeshView,
-  { action }: RouteIr,
-): Pick<CallFacts, 'mirror' | 'timeoutMs' | 'retry'> {
+  { action, settings }: RouteIr,
+): Pick<CallFacts, 'mirror' | 'timeoutMs' | 'fault' | 'retry'> {
   if (action.kind !== 'forward') return {};
   const { mirror, timeoutMs, retry } = action;
+  const faults = settings.filter(({ says }) => says.startsWith('fault: '));
   return {
     ...(mirror && { mirror: toBackendFact(view, mirror.cluster, mirror.percent) }),
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(faults.length === 0 ? {} : { fault: faults.map(({ says }) => says.slice(7)).join('; ') }),
     retry,
   };
 }

@@ -148,7 +148,8 @@ function meetsCaller(entry: CallerIr, caller: Peer): boolean {
   );
 }
 
-function meetsTerm(term: CallerTermIr, { spiffeId, ip }: Peer): boolean {
+/** Whether a caller meets a term. */
+export function meetsTerm(term: CallerTermIr, { spiffeId, ip }: Peer): boolean {
   switch (term.kind) {
     case 'cidr':
       return isInCidr(term.cidr, ip);
