@@ -24,7 +24,7 @@ import { randomLabel, type Slot } from './slot.js';
 import { parseWorkloadSpiffeId } from './spiffe.js';
 import type { StoredAuthority } from './store.js';
 import { renewalTimeMs } from './svid.js';
-import { checkCsr } from './x509.js';
+import { checkCsr } from './csr.js';
 
 const maintenanceMs = 60 * 60 * 1000;
 

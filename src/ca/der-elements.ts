@@ -28,3 +28,10 @@ export function derElements(der: Buffer): readonly Buffer[] {
   }
   return elements;
 }
+
+/** What stands behind the header of one element. Throws a RangeError when it is not as long as it says. */
+export function derContents(element: Buffer): Buffer {
+  const { contentsAt, end } = elementEnd(element, 0);
+  if (end !== element.length) throw new RangeError('expected a DER value as long as it says');
+  return element.subarray(contentsAt, end);
+}

@@ -1,27 +1,19 @@
-/** Shapes CA certificates and reads what strangers send, with `@peculiar/x509`; leaves are made in leaf.ts. */
+/** Shapes CA certificates, with `@peculiar/x509`; leaves are made in leaf.ts. */
 import 'reflect-metadata';
 import {
   BasicConstraintsExtension,
   Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
-  Pkcs10CertificateRequest,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { createPublicKey, verify, webcrypto, type KeyObject } from 'node:crypto';
-import { derContext, derImplicit, derSequence, fail, ok, type Result } from '../lib/index.js';
-import { derElements } from './der-elements.js';
-import { ecdsaWithSha256 } from './leaf.js';
+import { webcrypto, type KeyObject } from 'node:crypto';
+import { derContext, derImplicit, derSequence } from '../lib/index.js';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-const maxCsrCharacters = 8192;
-const csrPattern =
-  /^\s*-----BEGIN CERTIFICATE REQUEST-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE REQUEST-----\s*$/;
-/** DER length of a P-256 key with an uncompressed point, the one form every peer reads (RFC 5480, 2.2). */
-const p256SpkiBytes = 91;
 
 /** A P-256 key pair and the certificate made for it, both PEM. */
 export interface CertifiedKey {
@@ -160,35 +152,4 @@ export function readIssuer(certPem: string): {
     subject: Buffer.from(certificate.subjectName.toArrayBuffer()),
     keyId: Buffer.from(readKeyId(certificate), 'hex'),
   };
-}
-
-/**
- * Reads a PKCS #10 request and proves that its sender holds the key. Only the public key comes
- * back, DER: its subject and extensions are a stranger's wishes. P-256 alone is taken, at most
- * 8,192 characters.
- */
-export function checkCsr(pem: string): Result<Uint8Array, string> {
-  if (pem.length > maxCsrCharacters) {
-    return fail(`expected a certificate request of at most 8192 characters, found ${pem.length}`);
-  }
-  const base64 = csrPattern.exec(pem)?.[1];
-  if (base64 === undefined) return fail('expected one certificate request in PEM');
-  try {
-    const der = Buffer.from(base64, 'base64');
-    const request = new Pkcs10CertificateRequest(der);
-    const spki = Buffer.from(request.publicKey.rawData);
-    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' });
-    if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1' || spki.length !== p256SpkiBytes) {
-      return fail('expected a P-256 key with an uncompressed point in the certificate request');
-    }
-    const [signed = der, signatureAlgorithm] = derElements(der);
-    const isPossessed =
-      signatureAlgorithm?.equals(ecdsaWithSha256) === true &&
-      verify('sha256', signed, key, Buffer.from(request.signature));
-    return isPossessed
-      ? ok(spki)
-      : fail('expected the certificate request to be signed with its own key by ECDSA and SHA-256');
-  } catch {
-    return fail('expected a well-formed certificate request');
-  }
 }
