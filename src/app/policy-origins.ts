@@ -2,7 +2,8 @@
 import type { PolicyKey } from '../model/index.js';
 import type { XdsResource } from '../xds/index.js';
 
-const policyOrigin = /^TrafficPolicy (\S+)$/;
+const policyOrigin = 'TrafficPolicy ';
+const none: readonly PolicyOrigin[] = [];
 
 /** One form of a policy. */
 export interface PolicyOrigin {
@@ -11,10 +12,14 @@ export interface PolicyOrigin {
   readonly hash: string;
 }
 
-/** The policies among a resource's origins; empty where none had a part in it. */
+/** The policies among a resource's origins; empty where none had a part in it. Hot: asked at every ACK. */
 export function policiesOf(resource: XdsResource): readonly PolicyOrigin[] {
-  return resource.origins.flatMap(({ object, hash }) => {
-    const key = policyOrigin.exec(object)?.[1];
-    return key === undefined || hash === undefined ? [] : [{ key: key as PolicyKey, hash }];
-  });
+  let found: PolicyOrigin[] | undefined;
+  for (const { object, hash } of resource.origins) {
+    if (hash === undefined || !object.startsWith(policyOrigin)) continue;
+    const key = object.slice(policyOrigin.length) as PolicyKey;
+    if (found === undefined) found = [{ key, hash }];
+    else found.push({ key, hash });
+  }
+  return found ?? none;
 }

@@ -83,6 +83,28 @@ describe('the gate', () => {
     expect(await Promise.all(all)).toEqual([0, 1, 2, 3]);
   });
 
+  test('tasks that may begin at the same time begin in turns of the loop of their own', async () => {
+    const deferred: (() => void)[] = [];
+    const gate = createGate({ limit: 3, maxQueued: 10, defer: (task) => deferred.push(task) });
+    const started: number[] = [];
+    const all = [0, 1, 2, 3, 4, 5].map((at) =>
+      gate.run(() => {
+        started.push(at);
+        return Promise.resolve();
+      }),
+    );
+    await Promise.all(all.slice(0, 3));
+    const perTurn: number[] = [];
+    while (deferred.length > 0) {
+      const before = started.length;
+      for (const task of deferred.splice(0)) task();
+      await new Promise((resolve) => setImmediate(resolve));
+      perTurn.push(started.length - before);
+    }
+    expect(perTurn).toEqual([1, 1, 1]);
+    await Promise.all(all);
+  });
+
   test('beyond the bound nothing waits, and a task that fails frees its place', async () => {
     const gate = createGate({
       limit: 1,

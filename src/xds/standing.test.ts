@@ -42,6 +42,16 @@ describe('completeness', () => {
     expect(complete().state.standing().isComplete()).toBe(true);
   });
 
+  test('a stream that holds as many as are pushed, but an older form of one, is not complete', () => {
+    const rig = complete();
+    rig.turn(set([cluster('c', '2')]));
+    expect(rig.state.standing().isComplete()).toBe(false);
+    rig.settle();
+    expect(rig.state.standing().isComplete()).toBe(true);
+    rig.turn(set([cluster('d')]));
+    expect(rig.state.standing().isComplete()).toBe(false);
+  });
+
   test('a client that reconnects with what it has is complete at once', () => {
     const first = complete();
     const rig = createRig({ isDelta: true, cache: first.cache });

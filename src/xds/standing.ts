@@ -68,7 +68,8 @@ function answeredBy({ pending, inFlight, lost }: TypeState): number {
 }
 
 function isComplete({ types, rules, isDelta, view }: Stream, hasRefused: boolean): boolean {
-  return rules.types.every(({ typeUrl, phase, isDemand, isFullSet }) => {
+  // What is sent last first: a stream that has just begun is found incomplete without a walk.
+  return rules.types.toReversed().every(({ typeUrl, phase, isDemand, isFullSet }) => {
     // Types that follow from others: the client asks for them when it has the others.
     if (phase !== 'use' && !isDemand) return true;
     const pushed = view.eager(typeUrl);
@@ -77,6 +78,7 @@ function isComplete({ types, rules, isDelta, view }: Stream, hasRefused: boolean
       // Clients of the state of the world ask for what has no full set by name, or not at all.
       return pushed.size === 0 || hasRefused || (!isDelta && !isFullSet);
     }
+    if (!hasRefused && type.held.size < pushed.size) return false;
     for (const [name, { version }] of pushed) {
       const isKnown = type.subscription.isWildcard || type.subscription.names.has(name);
       // What would ask for it may have been refused.
