@@ -54,6 +54,8 @@ export interface LoadOptions {
   readonly suites: readonly (typeof suites)[number][];
   /** A folder for CPU profiles of the control plane. */
   readonly profile?: string;
+  /** Another checkout, built, whose control plane is measured in the same run. */
+  readonly against?: string;
   readonly json: boolean;
 }
 
@@ -66,13 +68,14 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
        npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
        npm run bench -- load [--services 1000] [--endpoints 5] [--sidecars 1000] [--used 10] [--rounds 20]
                              [--layouts on-demand,eager] [--suites connect,churn,reconnect]
-                             [--quick] [--profile FOLDER] [--json]
+                             [--quick] [--against CHECKOUT] [--profile FOLDER] [--json]
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
   sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
   load          simulated sidecars: time, CPU, bytes and memory to connect, to change, to reconnect
   --quick       of load: 200 Services, 200 sidecars, 10 rounds
+  --against     of load: the control plane of another built checkout beside this one, in the same run
   --profile     of load: CPU profiles of the control plane go there
   --json        print one JSON object on stdout and nothing else
 `;
@@ -163,6 +166,7 @@ function readLoad(args: readonly string[]): LoadOptions {
       suites: { type: 'string', default: suites.join(',') },
       quick: { type: 'boolean', default: false },
       profile: { type: 'string' },
+      against: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
@@ -178,6 +182,7 @@ function readLoad(args: readonly string[]): LoadOptions {
     layouts: readWords('--layouts', values.layouts, layouts),
     suites: readWords('--suites', values.suites, suites),
     ...(values.profile !== undefined && { profile: values.profile }),
+    ...(values.against !== undefined && { against: values.against }),
     json: values.json,
   };
 }

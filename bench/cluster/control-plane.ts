@@ -25,6 +25,8 @@ export const controlPlaneName = 'skerry.skerry-system.svc';
 /** How it is started. */
 export interface ControlPlaneOptions {
   readonly outbound?: 'on-demand' | 'eager';
+  /** The built CLI; this checkout's by default. */
+  readonly skerry?: string;
   /** Of Node itself: profilers. */
   readonly nodeArgs?: readonly string[];
 }
@@ -46,7 +48,11 @@ function freePort(): Promise<number> {
 export async function startControlPlane(
   cluster: FilledCluster,
   signal: AbortSignal,
-  { outbound = 'on-demand', nodeArgs = [] }: ControlPlaneOptions = {},
+  {
+    outbound = 'on-demand',
+    nodeArgs = [],
+    skerry = findCheckout().skerry,
+  }: ControlPlaneOptions = {},
 ): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), `skerry-bench-${String(process.pid)}-`));
   const health = `127.0.0.1:${String(await freePort())}`;
@@ -54,7 +60,7 @@ export async function startControlPlane(
     name: 'control plane',
     argv: [
       ...['setpriv', '--pdeathsig', 'KILL', '--', process.execPath, ...nodeArgs],
-      ...[findCheckout().skerry, 'controller'],
+      ...[skerry, 'controller'],
       ...['--kubernetes', '--kubeconfig', cluster.server.kubeconfig],
       ...['--listen', '127.0.0.1:0', '--admin-socket', join(folder, 'admin.sock')],
       ...['--health-listen', health, '--replica', 'bench', '--outbound', outbound],

@@ -1,4 +1,5 @@
 /** The load bench: simulated sidecars on a real control plane with a real API server, on demand beside eager. */
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { typeUrls } from '../../src/envoy/index.js';
 import { publishedRoots, startControlPlane, type ControlPlane } from '../cluster/control-plane.js';
@@ -56,7 +57,9 @@ export async function benchLoad(
     await createPolicy(cluster);
     const layouts: LayoutReport[] = [];
     for (const layout of options.layouts) {
-      layouts.push(await measureLayout(cluster, layout, options, environment));
+      for (const build of buildsOf(options)) {
+        layouts.push(await measureLayout(cluster, { layout, build }, options, environment));
+      }
     }
     return {
       bench: 'load',
@@ -67,28 +70,37 @@ export async function benchLoad(
   }
 }
 
+function buildsOf({ against }: LoadOptions): readonly LayoutReport['build'][] {
+  return against === undefined ? ['this'] : ['other', 'this'];
+}
+
 async function measureLayout(
   cluster: FilledCluster,
-  layout: 'on-demand' | 'eager',
+  { layout, build }: Pick<LayoutReport, 'layout' | 'build'>,
   options: LoadOptions,
   { say, interrupted }: Environment,
 ): Promise<LayoutReport> {
   const deadline = AbortSignal.any([interrupted, AbortSignal.timeout(layoutTimeoutMs)]);
   const stack = createStack();
   try {
-    say(`${layout}: starting the control plane, and ${String(options.sidecars)} sidecars`);
+    say(
+      `${layout}, ${build} build: the control plane and ${String(options.sidecars)} sidecars start`,
+    );
     const nodeArgs =
       options.profile === undefined
         ? []
         : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`, '--cpu-prof-interval=500'];
-    const controlPlane = await startControlPlane(cluster, deadline, { outbound: layout, nodeArgs });
+    const controlPlane = await startControlPlane(cluster, deadline, {
+      ...{ outbound: layout, nodeArgs },
+      ...(build === 'other' && { skerry: join(options.against ?? '', 'dist', 'skerry.js') }),
+    });
     stack.add(() => controlPlane.stop());
     await pause(restMs);
     const restBytes = await residentBytes(controlPlane.child.pid);
     const planned = await planSidecars(cluster, options, layout);
     const rig = await openRig({ cluster, controlPlane, planned, deadline }, stack);
     const rows = await measureRows(rig, cluster, options, say);
-    return { layout, restBytes, rows };
+    return { layout, build, restBytes, rows };
   } finally {
     await stack.unwind();
   }

@@ -6,6 +6,8 @@ import { totalOf, type Row } from './phases.js';
 /** One layout. */
 export interface LayoutReport {
   readonly layout: 'on-demand' | 'eager';
+  /** Of the control plane: `other` is that of `--against`. */
+  readonly build: 'this' | 'other';
   /** Resident memory of the control plane before any sidecar. */
   readonly restBytes: number;
   readonly rows: readonly Row[];
@@ -65,13 +67,33 @@ function typesOf(layout: string, row: Row): string {
   return `${layout}, ${row.what}: ${each.join(', ') || 'nothing'}; the sidecars themselves took ${(row.generatorCpuMs / 1000).toFixed(2)} s of CPU${again}`;
 }
 
+function nameOf({ layout, build }: Pick<LayoutReport, 'layout' | 'build'>): string {
+  return build === 'this' ? layout : `${layout}, other`;
+}
+
+/** What this build takes of what the other took; empty where there is no other. */
+function comparisonOf(layouts: readonly LayoutReport[]): readonly string[] {
+  return layouts
+    .filter(({ build }) => build === 'this')
+    .flatMap(({ layout, rows }) => {
+      const other = layouts.find((one) => one.layout === layout && one.build === 'other');
+      return rows.flatMap((row) => {
+        const before = other?.rows.find(({ what }) => what === row.what);
+        if (before === undefined) return [];
+        const share = (of: (one: Row) => number): string => (of(row) / of(before)).toFixed(2);
+        return `${layout}, ${row.what}: this build takes ${share((one) => one.cpuMs)} of the other's CPU (${share((one) => one.cpuMs / one.floor.cpuMs)} by their floors), ${share((one) => one.times.last)} of its time, ${share((one) => one.stallMs)} of its stall, ${share((one) => one.bytesAfter)} of its memory`;
+      });
+    });
+}
+
 /** The report as text. */
 export function formatLoad(report: LoadReport): string {
   const { services, endpoints, sidecars, used, layouts } = report;
-  const rows = layouts.flatMap(({ layout, rows: own }) => own.map((row) => rowOf(layout, row)));
-  const rest = layouts.map(({ layout, restBytes, rows: own }) => {
+  const rows = layouts.flatMap((one) => one.rows.map((row) => rowOf(nameOf(one), row)));
+  const rest = layouts.map((one) => {
+    const { restBytes, rows: own } = one;
     const after = own[0]?.bytesAfter ?? Number.NaN;
-    return `${layout}: the control plane had ${size(restBytes)} resident before any sidecar; each added ${size((after - restBytes) / sidecars)}`;
+    return `${nameOf(one)}: the control plane had ${size(restBytes)} resident before any sidecar; each added ${size((after - restBytes) / sidecars)}`;
   });
   return [
     `${String(services)} Services with ${String(endpoints)} endpoints each in a real kube-apiserver; ${String(sidecars)} simulated sidecars, which use ${String(used)} Services each (on demand).`,
@@ -80,7 +102,8 @@ export function formatLoad(report: LoadReport): string {
     formatTable(header, rows),
     '',
     ...rest,
-    ...layouts.flatMap(({ layout, rows: own }) => own.map((row) => typesOf(layout, row))),
+    ...layouts.flatMap((one) => one.rows.map((row) => typesOf(nameOf(one), row))),
+    ...comparisonOf(layouts),
     '',
     formatMachine(report.machine),
   ].join('\n');
