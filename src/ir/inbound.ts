@@ -91,6 +91,15 @@ export interface RateLimitIr {
   readonly settings: readonly SettingIr[];
 }
 
+/** How many connections a port bears at once, of each kind that it tells apart. */
+export interface InboundConnectionsIr {
+  /** `namespace/policy/connections`. */
+  readonly name: string;
+  readonly max: number;
+  /** What was decided, with the YAML behind it. */
+  readonly settings: readonly SettingIr[];
+}
+
 /** One port of a workload, or all that are not listed. */
 export interface InboundPortIr {
   /** Absent: every port that no Service declares. */
@@ -102,6 +111,8 @@ export interface InboundPortIr {
   readonly jwt?: JwtIr;
   /** Absent: as many as come. Absent on TCP ports. */
   readonly rateLimit?: RateLimitIr;
+  /** Absent: as many as come. */
+  readonly connections?: InboundConnectionsIr;
   /** What is enforced when the bytes are HTTP. */
   readonly http: AuthorizationIr;
   /** What is enforced when they are not: rules with HTTP conditions resolved as policy.md says. */

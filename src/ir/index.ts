@@ -40,6 +40,7 @@ export type {
   CallerIr,
   CallerTermIr,
   ConditionIr,
+  InboundConnectionsIr,
   InboundIr,
   InboundPortIr,
   OperationIr,

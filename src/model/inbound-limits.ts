@@ -1,4 +1,4 @@
-/** `inbound.rateLimit` of a TrafficPolicy: what is absent is left to farther targets. */
+/** `inbound.rateLimit` and `inbound.connections` of a TrafficPolicy: what is absent is left to farther targets. */
 
 /** So many calls in so long a time, evenly. */
 export interface Rate {
@@ -12,4 +12,9 @@ export interface RateLimitSetting {
   readonly total?: Rate & { readonly burst: number };
   /** Of each caller. */
   readonly perIdentity?: Rate;
+}
+
+/** `inbound.connections`. */
+export interface InboundConnectionsSetting {
+  readonly max?: number;
 }

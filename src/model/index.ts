@@ -53,7 +53,7 @@ export type {
   SuccessRateSetting,
   TimeoutsSetting,
 } from './outbound-setting.js';
-export type { Rate, RateLimitSetting } from './inbound-limits.js';
+export type { InboundConnectionsSetting, Rate, RateLimitSetting } from './inbound-limits.js';
 export type {
   Authorization,
   AuthorizationRule,

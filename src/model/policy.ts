@@ -1,7 +1,7 @@
 /** TrafficPolicy (skerry.dev/v1alpha1) as parsed: durations in milliseconds, defaults left out, enums checked. */
 import type { Labels } from './kubernetes.js';
 import type { PolicyKey } from './ids.js';
-import type { RateLimitSetting } from './inbound-limits.js';
+import type { InboundConnectionsSetting, RateLimitSetting } from './inbound-limits.js';
 import type { JwtSetting } from './jwt.js';
 import type { OutboundSetting, RetrySetting } from './outbound-setting.js';
 import type { ServiceRef } from './service-ref.js';
@@ -204,6 +204,7 @@ export interface TrafficPolicy {
   readonly authorization?: Authorization;
   readonly jwt?: JwtSetting;
   readonly rateLimit?: RateLimitSetting;
+  readonly inboundConnections?: InboundConnectionsSetting;
   readonly egressMode?: 'AllowAny' | 'KnownOnly';
   /** `outbound` without egress. */
   readonly outbound?: OutboundSetting;

@@ -249,6 +249,11 @@ describe('inbound', () => {
     });
   });
 
+  test('a limit of connections is read', () => {
+    const spec = { targetRefs: service, inbound: { connections: { max: 10 } } };
+    expect(parse(spec).policy?.inboundConnections).toEqual({ max: 10 });
+  });
+
   test('every way to name a caller is read', () => {
     const from = [
       { namespace: 'web' },

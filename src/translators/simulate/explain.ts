@@ -227,7 +227,10 @@ function judgeEndpoint(
     says: `${text} (${owner.key}): ${judged.verdict}${judged.by === '' ? '' : ` by ${judged.by}`}`,
     from: originTexts(judged.origins),
   };
-  const limits = wire === 'http' ? (port.rateLimit?.settings ?? []) : [];
+  const limits = [
+    ...(port.connections?.settings ?? []),
+    ...(wire === 'http' ? (port.rateLimit?.settings ?? []) : []),
+  ];
   return {
     steps: [tls, verdict, ...limits.map(toStep('verdict'))],
     outcome: { ...reached, verdict: judged.verdict, by: judged.by },

@@ -215,6 +215,7 @@ export const policy: fc.Arbitrary<PolicyForm> = fc
       ),
     ),
     jwt: fc.option(jwt),
+    inboundConnections: fc.option(fc.record({ max: one(1, 10) })),
     rateLimit: fc.option(
       one<RateLimitSetting>(
         { total: { requests: 100, perMs: 1000, burst: 20 } },
@@ -225,7 +226,7 @@ export const policy: fc.Arbitrary<PolicyForm> = fc
     outbound: fc.option(outboundSettings),
   })
   .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...rest }) => {
-    const { outbound: says, jwt: tokens, rateLimit, ...head } = rest;
+    const { outbound: says, jwt: tokens, rateLimit, inboundConnections, ...head } = rest;
     const key = policyKey(head.namespace, head.name);
     if (isRefused) {
       return { kind: 'RefusedPolicy', key, ...head, spokeOfMtls: true, spokeOfAuthorization: true };
@@ -240,6 +241,7 @@ export const policy: fc.Arbitrary<PolicyForm> = fc
       ...(authorization === null ? {} : { authorization }),
       ...(tokens === null ? {} : { jwt: tokens }),
       ...(rateLimit === null ? {} : { rateLimit }),
+      ...(inboundConnections === null ? {} : { inboundConnections }),
       ...(egressMode === null ? {} : { egressMode }),
       ...(says === null ? {} : { outbound: says }),
     };

@@ -1,6 +1,7 @@
 /** Filter chains of one inbound port, by what the connection turns out to be. */
 import type { InboundPortIr } from '../../ir/index.js';
 import { spellAuditLog } from './access-log.js';
+import { spellConnectionLimit } from './connection-limit.js';
 import { httpAlpn, inboundClusterName, tcpAlpn } from './contract.js';
 import { spellGate } from './gate.js';
 import { spellInboundHttp } from './inbound-http.js';
@@ -44,7 +45,7 @@ function spellMesh(entry: InboundPortIr, settings: SpellSettings): FilterChain[]
     },
     transport_socket: spellDownstreamTls(settings.trustDomain),
     transport_socket_connect_timeout: handshakeTimeout,
-    filters,
+    filters: [...spellConnectionLimit(entry.connections), ...filters],
   });
   const tcp = spellTcp(entry, 'mesh', settings);
   if (entry.protocol === 'tcp') return [secure('mesh-tcp', [tcpAlpn, httpAlpn], tcp)];
@@ -62,7 +63,7 @@ function spellPlain(entry: InboundPortIr, settings: SpellSettings): FilterChain[
   ): FilterChain => ({
     name: nameChain(entry, kind),
     filter_chain_match: { ...matchPort(entry), ...match },
-    filters,
+    filters: [...spellConnectionLimit(entry.connections), ...filters],
   });
   const http = [spellInboundHttp(entry, settings)];
   const tcp = spellTcp(entry, 'plain', settings);

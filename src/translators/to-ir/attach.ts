@@ -4,6 +4,7 @@ import type { Origin } from '../../ir/index.js';
 import {
   serviceKey,
   type Authorization,
+  type InboundConnectionsSetting,
   type JwtSetting,
   type Labels,
   type MtlsSetting,
@@ -42,6 +43,7 @@ export interface InboundPolicy extends PolicyHead {
   readonly authorization?: Authorization;
   readonly jwt?: JwtSetting;
   readonly rateLimit?: RateLimitSetting;
+  readonly inboundConnections?: InboundConnectionsSetting;
   /** No good form is known: nobody is admitted. */
   readonly isAuthorizationRefused: boolean;
 }
@@ -156,9 +158,9 @@ export function toInboundPolicy(
       isAuthorizationRefused: form.spokeOfAuthorization,
     };
   }
-  const { mode, mtls, authorization, jwt, rateLimit } = form;
+  const { mode, mtls, authorization, jwt, rateLimit, inboundConnections } = form;
   if (mode === 'Disabled') return undefined;
-  const sections = [mtls, authorization, jwt, rateLimit];
+  const sections = [mtls, authorization, jwt, rateLimit, inboundConnections];
   if (sections.every((section) => section === undefined)) return undefined;
   return {
     ...head,
@@ -167,6 +169,7 @@ export function toInboundPolicy(
     ...(authorization === undefined ? {} : { authorization }),
     ...(jwt === undefined ? {} : { jwt }),
     ...(rateLimit === undefined ? {} : { rateLimit }),
+    ...(inboundConnections === undefined ? {} : { inboundConnections }),
     isAuthorizationRefused: false,
   };
 }

@@ -38,11 +38,12 @@ export function toShapedInbound(ir: InboundIr): ShapedInbound {
 }
 
 function withoutOrigins(port: InboundPortIr): InboundPortIr {
-  const { http, tcp, shadow, jwt, rateLimit } = port;
+  const { http, tcp, shadow, jwt, rateLimit, connections } = port;
   return {
     ...port,
     ...(jwt === undefined ? {} : { jwt: { ...jwt, origins: [] } }),
     ...(rateLimit === undefined ? {} : { rateLimit: { ...rateLimit, settings: [] } }),
+    ...(connections === undefined ? {} : { connections: { ...connections, settings: [] } }),
     http: strip(http),
     tcp: strip(tcp),
     ...(shadow === undefined
@@ -61,12 +62,12 @@ function strip({ deny, allow, otherwise }: AuthorizationIr): AuthorizationIr {
 }
 
 function originsOf(ir: InboundIr): readonly Origin[] {
-  return ir.ports.flatMap(({ http, tcp, shadow, jwt, rateLimit, origins }) => {
+  return ir.ports.flatMap(({ http, tcp, shadow, jwt, rateLimit, connections, origins }) => {
     const verdicts = [http, tcp, ...(shadow === undefined ? [] : [shadow.http, shadow.tcp])];
     const rules = verdicts.flatMap(({ deny, allow, otherwise }) => [...deny, ...allow, otherwise]);
-    const limits = rateLimit?.settings.map(({ origin }) => origin) ?? [];
+    const limits = [...(rateLimit?.settings ?? []), ...(connections?.settings ?? [])];
     return [
-      ...[...origins, ...(jwt?.origins ?? []), ...limits],
+      ...[...origins, ...(jwt?.origins ?? []), ...limits.map(({ origin }) => origin)],
       ...rules.flatMap((rule) => rule.origins),
     ];
   });

@@ -14,6 +14,7 @@ import {
   type PortContext,
 } from '../policies/authorization/feature.js';
 import type { CallerContext } from '../policies/authorization/callers.js';
+import { inboundConnectionsFeature } from '../policies/inbound-connections/feature.js';
 import { jwtFeature } from '../policies/jwt/feature.js';
 import { mtlsFeature } from '../policies/mtls/feature.js';
 import { rateLimitFeature } from '../policies/rate-limit/feature.js';
@@ -163,6 +164,7 @@ function decidePort(
   const { keySet } = context;
   const tokens = jwtFeature.decide(inForce, { ...ofPort, port: port.port, keySet });
   const limits = rateLimitFeature.decide(inForce, port);
+  const { connections, findings: connectionFindings } = inboundConnectionsFeature.decide(inForce);
   const portContext: PortContext = {
     ...(port.port === undefined ? {} : { port: port.port }),
     ...ofPort,
@@ -175,7 +177,7 @@ function decidePort(
   const hasAudit = reaching.length > inForce.length;
   const shadow = hasAudit ? authorizationFeature.decide(reaching, portContext) : enforced;
   const findings = [
-    ...[...mtls.findings, ...tokens.findings, ...limits.findings],
+    ...[...mtls.findings, ...tokens.findings, ...limits.findings, ...connectionFindings],
     ...[...enforced.findings, ...shadow.findings],
   ];
   return {
@@ -185,6 +187,7 @@ function decidePort(
       mtls: mtls.mode,
       ...(tokens.jwt === undefined ? {} : { jwt: tokens.jwt }),
       ...(limits.rateLimit === undefined ? {} : { rateLimit: limits.rateLimit }),
+      ...(connections === undefined ? {} : { connections }),
       http: enforced.http,
       tcp: enforced.tcp,
       ...(isSame(enforced, shadow) ? {} : { shadow: { http: shadow.http, tcp: shadow.tcp } }),

@@ -102,9 +102,13 @@ function reportTarget(
     });
     return;
   }
-  const speaksOfServers = [form.mtls, form.authorization, form.jwt, form.rateLimit].some(
-    (section) => section !== undefined,
-  );
+  const speaksOfServers = [
+    form.mtls,
+    form.authorization,
+    form.jwt,
+    form.rateLimit,
+    form.inboundConnections,
+  ].some((section) => section !== undefined);
   if (speaksOfServers && !isInboundPermitted(target, form.namespace, root)) {
     report({
       code: 'TargetNotAllowed',
@@ -222,6 +226,9 @@ function reportAudit(form: TrafficPolicy, report: Report): void {
   }
   if (form.rateLimit !== undefined) {
     audited('spec.inbound.rateLimit', 'limit the calls to');
+  }
+  if (form.inboundConnections !== undefined) {
+    audited('spec.inbound.connections', 'limit the connections to');
   }
   if (form.egressMode !== undefined) {
     audited('spec.outbound.egress', `set egress to ${form.egressMode} for`);

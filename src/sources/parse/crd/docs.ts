@@ -245,7 +245,10 @@ const inbound: Readonly<Record<string, Entry>> = {
   'perIdentity.requests': 'So many',
   'perIdentity.per': 'In this time, evenly; at least 50ms',
   'inbound.connections': 'Limits of each sidecar',
-  'inbound.connections.max': 'Connections at once',
+  'inbound.connections.max': [
+    'Connections at once to each port, and there of each kind (mTLS or plaintext, HTTP or other bytes); the others are closed. A change ends the open ones',
+    'as many as come',
+  ],
 };
 
 const rest: Readonly<Record<string, Entry>> = {

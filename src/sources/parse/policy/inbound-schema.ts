@@ -1,7 +1,7 @@
 /** The schemas of `inbound`: mTLS, authorization, and what is yet to come. */
 import { z } from 'zod';
 import { callersSchema } from './callers.js';
-import { notYet, strict } from './check.js';
+import { strict } from './check.js';
 import {
   claimName,
   comparedHeader,
@@ -99,9 +99,9 @@ export const rateLimitSchema = strict({
 });
 
 /** `inbound.connections`. */
-export const inboundConnectionsSchema = notYet(
-  strict({ max: z.int().min(1).max(4_294_967_295).optional() }),
-);
+export const inboundConnectionsSchema = strict({
+  max: z.int().min(1).max(4_294_967_295).optional(),
+});
 
 /** One rule, its fields checked. */
 export type RuleEntry = z.infer<typeof ruleSchema>;

@@ -2,6 +2,7 @@
 import type {
   Authorization,
   AuthorizationRule,
+  InboundConnectionsSetting,
   JwtSetting,
   MtlsMode,
   MtlsSetting,
@@ -36,6 +37,7 @@ export interface Inbound {
   readonly authorization?: Authorization;
   readonly jwt?: JwtSetting;
   readonly rateLimit?: RateLimitSetting;
+  readonly inboundConnections?: InboundConnectionsSetting;
 }
 
 /** Reads the section; what is wrong is in the findings. */
@@ -51,14 +53,15 @@ export function readInbound(cursor: Cursor): Inbound {
   const limit = section.has('rateLimit')
     ? checkSchema(child(cursor, 'rateLimit'), rateLimitSchema)
     : undefined;
-  if (section.has('connections')) {
-    checkSchema(child(cursor, 'connections'), inboundConnectionsSchema);
-  }
+  const connections = section.has('connections')
+    ? checkSchema(child(cursor, 'connections'), inboundConnectionsSchema)
+    : undefined;
   return {
     ...(mtls === undefined ? {} : { mtls }),
     ...(authorization === undefined ? {} : { authorization }),
     ...(jwt === undefined ? {} : { jwt }),
     ...(limit === undefined ? {} : { rateLimit: toRateLimit(limit) }),
+    ...(connections?.max === undefined ? {} : { inboundConnections: { max: connections.max } }),
   };
 }
 
