@@ -1,5 +1,6 @@
 // Runs the suites on a real cluster, which it brings up and takes down; an argument names the suites to run: `probes mtls`.
 // The last line is `N passed, N failed`; the exit status is 1 when anything failed.
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -23,9 +24,18 @@ async function loadRunner() {
   return await import(pathToFileURL(outfile).href);
 }
 
+/** kind brings its own Kubernetes, but no kubectl. */
+async function prepareKind() {
+  const { status } = spawnSync('kubectl', ['version', '--client'], { stdio: 'ignore' });
+  if (status === 0) return;
+  const { ensureKubernetes, kubernetesBin } = await import('./kubernetes.mjs');
+  await ensureKubernetes({ names: ['kubectl'], say });
+  env.SKERRY_KUBERNETES_BIN = kubernetesBin();
+}
+
 /** What the cluster of this kind is made of, beside the images. */
 async function prepareRig(kind) {
-  if (kind !== 'local') return;
+  if (kind === 'kind') return prepareKind();
   if (getuid?.() !== 0) throw new Error('a cluster on this machine takes root; kind does not');
   Object.assign(env, await prepare('e2e', ['network', 'kubernetes-node']));
   const { clusterPrograms, ensureKubernetes, kubernetesBin } = await import('./kubernetes.mjs');

@@ -20,6 +20,9 @@ export async function findEngine(): Promise<'docker' | 'podman' | undefined> {
   return undefined;
 }
 
+/** Takes every node of the cluster from this image, where kind-config.yaml's cannot be had: a mirror's, one's own. */
+const imageVariable = 'SKERRY_KIND_IMAGE';
+
 const staticPod = '/etc/kubernetes/manifests/kube-apiserver.yaml';
 const parked = '/etc/kubernetes/kube-apiserver.yaml';
 
@@ -34,6 +37,7 @@ export function openKindRig(name: string): Rig {
     return (await runCommand([...told, 'kind', ...args, '--name', cluster])).stdout;
   };
   const engine = async (): Promise<string> => (await findEngine()) ?? 'docker';
+  const controlPlane = { node: `${cluster}-control-plane` };
   const kubectl = async (args: readonly string[], input: CommandInput = {}): Promise<string> =>
     (await runCommand([findProgram('kubectl'), '--kubeconfig', kubeconfig, ...args], input.input))
       .stdout;
@@ -42,7 +46,7 @@ export function openKindRig(name: string): Rig {
       () => true,
       () => false,
     );
-  const onNode: Rig['onNode'] = async (argv, { input, node = `${cluster}-control-plane` } = {}) =>
+  const onNode: Rig['onNode'] = async (argv, { input, node = `${cluster}-worker` } = {}) =>
     (await runCommand([await engine(), 'exec', '-i', node, ...argv], input)).stdout;
   const place = (target: ContainerName): Promise<Place> =>
     findContainer({ onNode, clusterName: cluster }, target);
@@ -60,19 +64,22 @@ export function openKindRig(name: string): Rig {
       await down();
       const config = join(findCheckout().root, 'kind-config.yaml');
       const file = ['--config', config, '--kubeconfig', kubeconfig];
-      await kind(['create', 'cluster', ...file, '--wait', '180s']);
+      const own = process.env[imageVariable] ?? '';
+      const image = own === '' ? [] : ['--image', own];
+      await kind(['create', 'cluster', ...file, ...image]);
+      await untilReady(kubectl);
     },
     isUp: async () => existsSync(kubeconfig) && (await ready()),
     loadImage: async (archive) => {
       await kind(['load', 'image-archive', archive]);
     },
     stopApiServer: async () => {
-      await onNode(['mv', staticPod, parked]);
+      await onNode(['mv', staticPod, parked], controlPlane);
       const what = { what: 'the end of kube-apiserver', timeoutMs: 60_000, intervalMs: 200 };
       await waitFor(what, async () => ((await ready()) ? undefined : true));
     },
     startApiServer: async () => {
-      await onNode(['mv', parked, staticPod]);
+      await onNode(['mv', parked, staticPod], controlPlane);
       const what = { what: 'kube-apiserver', timeoutMs: 120_000, intervalMs: 500 };
       await waitFor(what, async () => ((await ready()) ? true : undefined));
     },
@@ -85,6 +92,13 @@ export function openKindRig(name: string): Rig {
       await onNode(['ctr', '-n', 'k8s.io', 'tasks', 'kill', '--signal', signal, id], { node });
     },
   };
+}
+
+/** kind's own `--wait` is for the control plane alone, and where it is in vain kind calls that a success. */
+async function untilReady(kubectl: Rig['kubectl']): Promise<void> {
+  const within = '--timeout=180s';
+  await kubectl(['wait', 'node', '--all', '--for=condition=Ready', within]);
+  await kubectl(['rollout', 'status', 'deployment/coredns', '--namespace', 'kube-system', within]);
 }
 
 interface Place {

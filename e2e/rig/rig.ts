@@ -41,7 +41,7 @@ export interface Rig {
   stopApiServer(): Promise<void>;
   /** Starts it again; resolves when it is ready. */
   startApiServer(): Promise<void>;
-  /** Runs a command as root on the control plane's node, or the one named; in the node's network. */
+  /** Runs a command as root on the node that has the pods, or the one named; in the node's network. */
   onNode(
     argv: readonly string[],
     input?: CommandInput & { readonly node?: string },

@@ -52,6 +52,13 @@ async function identityOf(name: string): Promise<unknown> {
   return { status, peerSpiffeId };
 }
 
+/** The DaemonSet's pods where the pods of this suite are; other nodes have theirs too. */
+async function cniPods(): Promise<readonly PodObject[]> {
+  const { nodeName } = ((await suite.get('restricted', 'pod/caller')) as PodObject).spec;
+  const pods = await podsOf(suite.rig, cniNamespace);
+  return pods.filter(({ spec }) => spec.nodeName === nodeName);
+}
+
 let before: Awaited<ReturnType<typeof nodeState>>;
 
 beforeAll(async () => {
@@ -122,7 +129,7 @@ describe('with the CNI plugin', () => {
   });
 
   test('while the DaemonSet’s pod is replaced, the node redirects', async () => {
-    const [old] = await podsOf(suite.rig, cniNamespace);
+    const [old] = await cniPods();
     await suite.kubectl(
       'delete',
       'pod',
@@ -137,8 +144,7 @@ describe('with the CNI plugin', () => {
       'another pod of the DaemonSet',
       async () => {
         seen.push(await isChained());
-        const pods = await podsOf(suite.rig, cniNamespace);
-        const ready = pods.find(
+        const ready = (await cniPods()).find(
           ({ metadata, status }) =>
             metadata.name !== old?.metadata.name && status.containerStatuses?.[0]?.ready === true,
         );
@@ -182,7 +188,8 @@ describe('with the CNI plugin', () => {
     await suite.ready('restricted', 'pod/early');
     expect(verify(await early())).toMatchObject({ ready: true, restartCount: 0 });
     expect(await identityOf('early')).toMatchObject({ status: 200 });
-    const log = await suite.kubectl('logs', '-n', cniNamespace, 'daemonset/skerry-cni');
+    const [{ metadata }] = (await cniPods()) as readonly [PodObject];
+    const log = await suite.kubectl('logs', '-n', cniNamespace, metadata.name);
     expect(log).toContain('"pod":"restricted/early"');
   });
 

@@ -52,6 +52,7 @@ export interface PodObject extends KubernetesObject {
     readonly containers: readonly ContainerSpec[];
     readonly initContainers?: readonly ContainerSpec[];
     readonly hostNetwork?: boolean;
+    readonly nodeName?: string;
   };
   readonly status: {
     readonly phase: string;
