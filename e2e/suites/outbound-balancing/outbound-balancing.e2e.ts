@@ -170,7 +170,8 @@ test('slowStart: a new server gets its calls little by little', async () => {
   await eventually('it is in force', async () => ((await share()) > 0.3 ? true : undefined));
   expect(await shareWhenNew()).toBeGreaterThan(0.15);
   await apply({ algorithm: 'RoundRobin', slowStart: '8s' });
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  // To a cluster made anew every server is new: the others must be past their start.
+  await new Promise((resolve) => setTimeout(resolve, 10_000));
   const first = await shareWhenNew();
   expect(first).toBeLessThan(0.15);
   await eventually('its share', async () => ((await share()) > 0.3 ? true : undefined), 20_000);
