@@ -1,10 +1,11 @@
 /** Claim: replacing and killing replicas of the control plane fails no request, and afterwards it serves as before. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Agent } from '../../../demo/rig/index.js';
+import { CommandError, type Agent } from '../../../demo/rig/index.js';
 import { claim, since } from '../../kit/claim.js';
 import {
   controllerDeployment,
   controllerPods,
+  skerry,
   systemNamespace,
   untilInstalled,
 } from '../../kit/cluster/cluster.js';
@@ -59,6 +60,74 @@ describe('kubectl rollout restart', () => {
       await suite.ready('control-plane', 'deployment/web');
     });
     await untilPolicyHolds('after a restart');
+  });
+});
+
+interface CheckReport {
+  readonly findings: readonly { readonly code: string; readonly says: string }[];
+}
+
+/** What `skerry check` finds, and its exit code. */
+async function check(): Promise<{ readonly code: number; readonly found: readonly string[] }> {
+  let code = 0;
+  const stdout = await skerry(['check', '-o', 'json']).catch((error: unknown) => {
+    if (!(error instanceof CommandError) || error.exitCode === null) throw error;
+    code = error.exitCode;
+    return error.stdout;
+  });
+  const reports = JSON.parse(stdout) as readonly CheckReport[];
+  const found = reports.flatMap(({ findings }) =>
+    findings.map((one) => `${one.code}: ${one.says}`),
+  );
+  return { code, found };
+}
+
+/** Waits until it finds exactly these codes, and exits with that code; what it says. */
+function untilFound(code: number, ...codes: readonly string[]): Promise<readonly string[]> {
+  return eventually(
+    `skerry check to find ${codes.join(', ') || 'nothing'}`,
+    async () => {
+      const now = await check();
+      const isSo =
+        now.code === code &&
+        now.found.length === codes.length &&
+        codes.every((one) => now.found.some((says) => says.startsWith(`${one}: `)));
+      if (!isSo) throw new Error(`it exits ${now.code} and finds: ${now.found.join('; ')}`);
+      return now.found;
+    },
+    90_000,
+  );
+}
+
+describe('skerry check', () => {
+  test('finds nothing wrong with a mesh that is well', async () => {
+    await untilFound(0);
+  });
+
+  test('names a replica that is missing', async () => {
+    const nodes = (await suite.kubectl('get', 'nodes', '-o', 'name')).trim().split('\n');
+    const [pod] = await controllerPods(suite.rig);
+    const name = pod?.metadata.name ?? '';
+    // Nothing new starts anywhere, so that the replica stays away.
+    await suite.kubectl('cordon', ...nodes);
+    try {
+      await suite.kubectl('delete', 'pod', name, '-n', systemNamespace);
+      const found = await untilFound(1, 'ReplicaMissing', 'ReplicaMissing');
+      expect(found[0]).toBe('ReplicaMissing: 1 of 2 replicas of the control plane are ready');
+      expect(found[1]).toMatch(/^ReplicaMissing: skerry-controller-\S+: .*unschedulable/);
+    } finally {
+      await suite.kubectl('uncordon', ...nodes);
+    }
+    await untilInstalled(suite.rig);
+    await untilFound(0);
+  });
+
+  test('names a policy that is not in force', async () => {
+    await suite.apply('_broken.yaml');
+    const [says] = await untilFound(1, 'PolicyNotInForce');
+    expect(says).toMatch(/^PolicyNotInForce: control-plane\/broken: Invalid: .*jwks/);
+    await suite.remove('_broken.yaml');
+    await untilFound(0);
   });
 });
 

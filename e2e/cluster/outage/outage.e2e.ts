@@ -1,6 +1,6 @@
 /** Claim: without the API server running pods go on calling each other, even while a replica dies. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runCommand, type Agent } from '../../../demo/rig/index.js';
+import { CommandError, runCommand, type Agent } from '../../../demo/rig/index.js';
 import { claim, since } from '../../kit/claim.js';
 import { controllerPods, systemNamespace, untilInstalled } from '../../kit/cluster/cluster.js';
 import { eventually, openSuite } from '../../kit/cluster/suite.js';
@@ -30,6 +30,19 @@ async function ask<T>(pod: string, path: string): Promise<T> {
   const command = ['/usr/local/bin/skerry', 'admin', 'get', path];
   const { stdout } = await runCommand(await suite.rig.directArgv(target, command));
   return JSON.parse(stdout) as T;
+}
+
+/** What `skerry check` says on the replica's own node. */
+async function checkOn(pod: string): Promise<string> {
+  const target = { namespace: systemNamespace, pod, container: 'controller' };
+  const command = ['/usr/local/bin/skerry', 'check', '--admin-socket', '/run/skerry/admin.sock'];
+  const argv = await suite.rig.directArgv(target, command);
+  const outcome = await runCommand(argv).catch((error: unknown) => {
+    // What is older than a minute is a finding.
+    if (error instanceof CommandError && error.exitCode === 1) return error;
+    throw error;
+  });
+  return outcome.stdout;
 }
 
 async function sidecarsOf(pod: string): Promise<readonly string[]> {
@@ -94,6 +107,10 @@ test(
       const pods = state.sources.find(({ kind }) => kind === 'pods');
       expect(pods?.problem).toMatch(/no answer/);
       expect(pods?.ageMs).toBeGreaterThan(1_000);
+
+      expect(await checkOn(survivor)).toMatch(
+        /sources +\d+ collections, the oldest as of .* ago \(/,
+      );
 
       const leftMs = seconds * 1000 - (performance.now() - startedAt);
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, leftMs)));

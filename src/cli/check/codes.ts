@@ -12,7 +12,8 @@ export const checkCodes = {
   ApiServerAway: {
     severity: 'failed',
     cause: 'the API server did not answer',
-    remedy: 'see that the kubeconfig is right and the cluster is up; then check again',
+    remedy:
+      'see that the kubeconfig is right and the cluster is up; meanwhile a replica on its own node says what it serves from: skerry check --admin-socket',
   },
   MayNotLook: {
     severity: 'failed',
@@ -135,7 +136,8 @@ export const checkCodes = {
   SeveralLeaders: {
     severity: 'failed',
     cause: 'several replicas hold themselves for the leader',
-    remedy: 'check again in 20 s; if it stays so, the clock of one of them runs wrongly',
+    remedy:
+      'they have said so for some seconds; the clock of one of them runs wrongly, or stood still',
   },
   SourceStale: {
     severity: 'failed',

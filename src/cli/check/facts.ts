@@ -1,7 +1,7 @@
 /** What checks look at: each part of the cluster is asked for once, when the first check wants it. */
 import type { CaView, StateView } from '../../admin/index.js';
 import type { Diagnostic } from '../../model/index.js';
-import type { KubernetesClient } from '../../sources/index.js';
+import { KubernetesApiError, type KubernetesClient } from '../../sources/index.js';
 import { askAny } from '../admin-client.js';
 import { listAt, textAt } from '../cluster/objects.js';
 import { readObject } from '../cluster/read.js';
@@ -60,6 +60,8 @@ export interface Facts {
   controllers(): Promise<readonly ControllerPod[]>;
   /** All replicas, and what each says of itself: one that is not ready may serve sidecars all the same. */
   replicas(): Promise<readonly AskedReplica[]>;
+  /** The same, asked again whenever it is called. */
+  replicasNow(): Promise<readonly AskedReplica[]>;
   /** All sidecars that are connected; `problems` name replicas that did not say. */
   proxies(): ReturnType<typeof gatherProxies>;
   /** The authority, as some replica has it. */
@@ -135,9 +137,18 @@ async function askReplica(
     const state = (await replica.ask('/v1/state')) as StateView;
     return { pod, isReady, state, aheadMs: state.nowMs - (askedAtMs + nowMs()) / 2 };
   } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
+    // The API server refuses commands for a container that does not run, and that is no outage of its own.
+    if (!(error instanceof CommandError || error instanceof KubernetesApiError)) throw error;
     return { pod, isReady, problem: error.message };
   }
+}
+
+async function askReplicas(
+  pods: readonly ControllerPod[],
+  toReplica: (pod: ControllerPod) => Replica,
+  nowMs: () => number,
+): Promise<readonly AskedReplica[]> {
+  return Promise.all(pods.map((pod) => askReplica(toReplica(pod), pod, nowMs)));
 }
 
 /** Facts of which none is known yet. */
@@ -148,6 +159,8 @@ export function openFacts(client: Client): Facts {
   const nowMs = (): number => Date.now() + (client.clockSkewMs() ?? 0);
   const controllers = once(() => listControllers(client, systemNamespace));
   const replicaIn = ({ name }: ControllerPod): Replica => replicaOf(client, systemNamespace, name);
+  const replicasNow: Facts['replicasNow'] = async () =>
+    askReplicas(await controllers(), replicaIn, nowMs);
   return {
     ...{ client, nowMs, list, read, controllers },
     version: once(async () => {
@@ -162,9 +175,8 @@ export function openFacts(client: Client): Facts {
       return listAt(answer, 'items').flatMap(resourcesOf);
     }),
     deployment: once(() => read(deploymentPath)),
-    replicas: once(async () =>
-      Promise.all((await controllers()).map((pod) => askReplica(replicaIn(pod), pod, nowMs))),
-    ),
+    replicas: once(replicasNow),
+    replicasNow,
     proxies: once(async () => gatherProxies((await controllers()).map(replicaIn))),
     authority: once(async () => {
       const all = (await controllers()).map(replicaIn);
@@ -174,6 +186,26 @@ export function openFacts(client: Client): Facts {
       const all = (await controllers()).map(replicaIn);
       return (await askAny(all, '/v1/diagnostics')) as readonly Diagnostic[];
     }),
+  };
+}
+
+/** Facts of one replica, asked directly: the rest of the cluster is not known, and rejects as it does when it cannot be asked. */
+export function replicaFacts(replica: Replica): Facts {
+  const unknown = (): Promise<never> =>
+    Promise.reject(
+      new KubernetesApiError('one replica alone was asked', { status: 0, reason: 'NotAsked' }),
+    );
+  const client: Client = { send: unknown, exec: unknown, clockSkewMs: () => undefined };
+  const state = once(async (): Promise<AskedReplica> => {
+    const view = (await replica.ask('/v1/state')) as StateView;
+    return { pod: view.replica, isReady: view.waiting.length === 0, state: view };
+  });
+  const replicasNow: Facts['replicasNow'] = async () => [await state()];
+  return {
+    ...openFacts(client),
+    ...{ replicas: replicasNow, replicasNow },
+    proxies: once(() => gatherProxies([replica])),
+    authority: once(async () => (await replica.ask('/v1/ca')) as CaView),
   };
 }
 

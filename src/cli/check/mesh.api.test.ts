@@ -527,6 +527,37 @@ describe('one sidecar', () => {
   );
 });
 
+test('without the API server a replica says of when the state is that it serves', async () => {
+  const [{ adminSocket }] = mesh.replicas;
+  const well = await mesh.check('--admin-socket', adminSocket);
+  expect(well.code).toBe(0);
+  expect(well.reports.get('sources')?.says).toMatch(/^\d+ collections, the oldest as of 0s ago$/);
+  await mesh.installed.server.kill();
+  try {
+    const { code, found, reports } = await mesh.check();
+    expect(code).toBe(1);
+    expect(found).toEqual([expect.stringMatching(/^ApiServerAway: /)]);
+    expect(reports.get('sources')).toMatchObject({ result: 'skipped' });
+    const says = await eventually(async () => {
+      const alone = await mesh.check('--admin-socket', adminSocket);
+      const text = alone.reports.get('sources')?.says ?? '';
+      return / as of [2-9]s ago/.test(text) ? text : undefined;
+    }, 30_000);
+    expect(says).toMatch(/^\d+ collections, the oldest as of \ds ago \(.+\)$/);
+    const alone = await mesh.check('--admin-socket', adminSocket);
+    expect(alone.reports.get('proxies')?.says).toBe('1 sidecars are connected to this replica');
+  } finally {
+    await mesh.installed.server.start();
+  }
+  await untilWell();
+}, 120_000);
+
+test('a socket where nobody answers is said to be one', async () => {
+  const { code, stdout } = await mesh.check('--admin-socket', '/nonexistent.sock');
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^skerry: no control plane answers on \/nonexistent\.sock/);
+});
+
 // Last: all policies go with it.
 test('a definition that is gone is missed', async () => {
   await remove(

@@ -18,7 +18,7 @@ import {
   rootOfCertificateFindings,
   wantedEnvoy,
 } from './proxies.js';
-import { leaderCheck, replicasCheck, sourcesCheck } from './replicas.js';
+import { controlPlaneCheck, leaderCheck, replicasCheck, sourcesCheck } from './replicas.js';
 import { authorityCheck, rootFindings } from './trust.js';
 
 const dayMs = 86_400_000;
@@ -75,10 +75,12 @@ interface Cluster {
   readonly answers?: Readonly<Record<string, unknown>>;
   readonly admin?: Readonly<Record<string, unknown>>;
   readonly onCreate?: () => Promise<unknown>;
+  /** Called when a replica is asked; what it returns is thrown. */
+  readonly onState?: (pod: string) => Error | undefined;
 }
 
 /** A cluster that answers by path. */
-function factsOf({ states, answers = {}, admin = {}, onCreate }: Cluster): Facts {
+function factsOf({ states, answers = {}, admin = {}, onCreate, onState }: Cluster): Facts {
   const pods = Object.keys(states).map((name) => ({
     metadata: { name },
     status: { conditions: [{ type: 'Ready', status: 'True' }] },
@@ -104,6 +106,8 @@ function factsOf({ states, answers = {}, admin = {}, onCreate }: Cluster): Facts
     exec: ({ pod, command }) => {
       const path = command.at(-1) ?? '';
       const answer = path === '/v1/state' ? states[pod] : { '/v1/ca': caOf(), ...admin }[path];
+      const failure = path === '/v1/state' ? onState?.(pod) : undefined;
+      if (failure !== undefined) return Promise.reject(failure);
       return Promise.resolve({ exitCode: 0, stdout: JSON.stringify(answer), stderr: '' });
     },
     clockSkewMs: () => 0,
@@ -118,6 +122,18 @@ async function found(check: Check, cluster: Cluster): Promise<readonly string[]>
 describe('replicas', () => {
   test('that agree are fine', async () => {
     expect(await found(replicasCheck, { states: { one: stateOf(), two: stateOf() } })).toEqual([]);
+  });
+
+  test('whose container runs no commands give no answer, which is not the API server’s fault', async () => {
+    const refused = new KubernetesApiError('EXEC skerry-system/two: 400', {
+      ...{ status: 0, reason: 'Unknown' },
+    });
+    const states = { one: stateOf(), two: stateOf() };
+    const onState = (pod: string): Error | undefined => (pod === 'two' ? refused : undefined);
+    expect(await found(replicasCheck, { states, onState })).toEqual([
+      'ReplicaSilent: two: EXEC skerry-system/two: 400',
+    ]);
+    expect(await found(controlPlaneCheck, { states, onState })).toEqual([]);
   });
 
   test('of two versions are named', async () => {
@@ -170,6 +186,17 @@ describe('the leader', () => {
     expect(await found(leaderCheck, { states, answers: lease('one_1', 0) })).toEqual([
       'SeveralLeaders: one and two',
     ]);
+  }, 15_000);
+
+  test('may give way to another while replicas are asked', async () => {
+    const states: Record<string, StateView> = {
+      one: stateOf({ isLeader: true }),
+      two: stateOf({ isLeader: true }),
+    };
+    const onState = (pod: string): undefined => {
+      if (pod === 'one') states['one'] = stateOf();
+    };
+    expect(await found(leaderCheck, { states, answers: lease('two_1', 0), onState })).toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Whether the control plane runs: its replicas, who leads, and whether they follow the API server. */
 import { formatAge } from '../age.js';
 import { listAt, numberAt, textAt } from '../cluster/objects.js';
+import { pause } from '../pause.js';
 import { installedOptions } from '../install/installed.js';
 import { releaseVersion, systemNamespace } from '../install/options.js';
 import { rolloutLacks } from '../install/rollout.js';
@@ -107,17 +108,34 @@ function leaseFindings(facts: Facts, lease: unknown): readonly CheckFinding[] {
   return [{ code: 'NoLeader', says }];
 }
 
+/**
+ * A replica whose Lease was taken sees it at its next renewal, and replicas do not answer in the same
+ * instant: two that say they lead are two leaders only when they go on saying so.
+ */
+const settlingMs = 6_000;
+const lookAgainMs = 500;
+
+async function leadersThatStay(facts: Facts): Promise<readonly string[]> {
+  const leadersAmong = (asked: readonly AskedReplica[]): readonly string[] =>
+    asked.filter(({ state }) => state?.isLeader === true).map(({ pod }) => pod);
+  let leaders = leadersAmong(await facts.replicas());
+  const settled = AbortSignal.timeout(settlingMs);
+  while (leaders.length > 1 && !settled.aborted) {
+    await pause(lookAgainMs, settled);
+    leaders = leadersAmong(await facts.replicasNow());
+  }
+  return leaders;
+}
+
 /** Whether one replica leads, and no other. */
 export const leaderCheck: Check = {
   name: 'leader',
   needs: ['installation'],
   async look(facts): Promise<CheckOutcome> {
+    const leaders = await leadersThatStay(facts);
     const lease = await facts.read(leasePath);
-    const leaders = (await facts.replicas()).filter(({ state }) => state?.isLeader === true);
     const several: readonly CheckFinding[] =
-      leaders.length < 2
-        ? []
-        : [{ code: 'SeveralLeaders', says: leaders.map(({ pod }) => pod).join(' and ') }];
+      leaders.length < 2 ? [] : [{ code: 'SeveralLeaders', says: leaders.join(' and ') }];
     const holder = textAt(lease, 'spec', 'holderIdentity') ?? 'nobody';
     return { says: `${holder} leads`, findings: [...leaseFindings(facts, lease), ...several] };
   },
@@ -143,8 +161,9 @@ export const sourcesCheck: Check = {
         says: `${pod}: ${kind} ${age}: ${problem ?? 'no reason known'}`,
       };
     });
-    const oldest = Math.max(0, ...sources.map(({ ageMs }) => ageMs));
-    const says = `${String(sources.length)} collections, the oldest as of ${formatAge(oldest)} ago`;
-    return { says, findings };
+    const [oldest] = [...sources].sort((a, b) => b.ageMs - a.ageMs);
+    const age = `the oldest as of ${formatAge(oldest?.ageMs ?? 0)} ago`;
+    const why = oldest?.problem === undefined ? '' : ` (${oldest.problem})`;
+    return { says: `${String(sources.length)} collections, ${age}${why}`, findings };
   },
 };

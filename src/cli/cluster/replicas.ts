@@ -34,7 +34,9 @@ function toControllerPod(pod: unknown): ControllerPod {
   const ready = conditionOf(pod, 'Ready');
   const isReady = textAt(ready, 'status') === 'True';
   const spec = listAt(pod, 'spec', 'containers').find((one) => textAt(one, 'name') === container);
-  const why = textAt(ready, 'message') ?? textAt(pod, 'status', 'phase') ?? 'unknown';
+  const unscheduled = textAt(conditionOf(pod, 'PodScheduled'), 'message');
+  const phase = textAt(pod, 'status', 'phase') ?? 'unknown';
+  const why = textAt(ready, 'message') ?? unscheduled ?? phase;
   return {
     name: textAt(pod, 'metadata', 'name') ?? '',
     isReady,
