@@ -139,5 +139,8 @@ export function injectManifests(text: string, settings: InjectionSettings): Inje
   const documents = text.split(/^(?=---(?:\s|$))/m);
   const made = documents.map((document) => injectDocument(document, settings, progress));
   const { injected, notes, problems } = progress;
-  return { text: problems.length > 0 ? '' : made.join(''), injected, notes, problems };
+  const whole = made.join('');
+  // What begins with a brace kubectl before 1.34 takes for JSON, which it need no longer be.
+  const start = whole.trimStart().startsWith('{') && whole !== text ? '---\n' : '';
+  return { text: problems.length > 0 ? '' : `${start}${whole}`, injected, notes, problems };
 }

@@ -76,6 +76,16 @@ describe('skerry inject', () => {
     );
   });
 
+  test('prints what kubectl cannot take for JSON, and leaves JSON in which nothing changes', async () => {
+    const spec = { containers: [{ name: 'app', image: 'web:1' }] };
+    const json = JSON.stringify({ kind: 'Pod', metadata: { name: 'web' }, spec }, null, 2);
+    const { stdout } = await inject(json);
+    expect(stdout.startsWith('---\n')).toBe(true);
+    expect(parse(stdout)).toMatchObject({ kind: 'Pod', spec: sidecar });
+    const other = '{ "kind": "Service", "metadata": { "name": "web" } }\n';
+    expect((await inject(other)).stdout).toBe(other);
+  });
+
   test('leaves other documents as they were written, to the letter', async () => {
     const service = '# mine\nkind:   Service # odd\nmetadata: {name:   web}\n';
     const config = '---\nkind: ConfigMap\ndata: {a: "1",   b: |-\n  x}\n'.replace('|-\n  x', "'x'");

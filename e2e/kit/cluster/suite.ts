@@ -56,7 +56,8 @@ export function openSuite(url: string): Suite {
   const textOf = async (what: string | object): Promise<string> =>
     typeof what === 'string' ? await readFile(join(folder, what), 'utf8') : manifest(what);
   const send = async (verb: string, what: readonly (string | object)[]): Promise<string> => {
-    const input = (await Promise.all(what.map(textOf))).join('\n---\n');
+    // Without the first marker kubectl before 1.34 takes documents that begin with a brace for JSON.
+    const input = ['', ...(await Promise.all(what.map(textOf)))].join('\n---\n');
     const flags = verb === 'delete' ? ['--ignore-not-found', '--wait=false'] : [];
     await rig.kubectl([verb, ...flags, '-f', '-'], { input });
     return input;
