@@ -218,7 +218,7 @@ test('of three servers one is ten times slower: the default minds it, RoundRobin
   report('LeastRequest', byDefault);
   report('RoundRobin', byTurns);
   expect(middle(byTurns, slow)).toBeGreaterThan(30);
-  // With Envoy's own choice between two it is 15.
-  expect(middle(byDefault, slow)).toBeLessThan(13);
+  // By the choice between two that Envoy draws: some 15.
+  expect(middle(byDefault, slow)).toBeLessThan(20);
   expect(middle(byDefault, (one) => one.meanMs)).toBeLessThan(middle(byTurns, (one) => one.meanMs));
 });

@@ -81,7 +81,7 @@ const wrongFields: readonly string[] = [
   routes('{backends: [{service: reviews, weight: -1}]}'),
   routes('{backends: [{service: reviews, subset: {version: v1}}]}'),
   routes('{redirect: {hostname: a.example.com}, timeout: 1s}'),
-  routes('{fault: {abort: {percent: 100, httpStatus: 503}}}'),
+  routes('{fault: {abort: {percent: 101, httpStatus: 503}}}'),
   inbound('{mtls: {mode: Sometimes}}'),
   allow('{from: []}'),
   allow('{from: [{namespaces: a}]}'),

@@ -4,13 +4,6 @@ import type { BalancingIr } from '../../ir/index.js';
 import type { HashSetting } from '../../model/index.js';
 import { spellDuration } from './values.js';
 
-/**
- * So many endpoints are drawn, and the one with the fewest calls under way is taken. With Envoy's two
- * a slow one of three gets twice as many calls as with ten, and they set the tail (docs/claims.md);
- * with all of them the cost of a call would grow with the endpoints.
- */
-const leastRequestChoices = 10;
-
 /** The fields of a cluster with endpoints. */
 export function spellBalancing(ir: BalancingIr): Cluster {
   const slow_start_config =
@@ -19,10 +12,9 @@ export function spellBalancing(ir: BalancingIr): Cluster {
     case 'LeastRequest':
       return {
         lb_policy: 'LEAST_REQUEST',
-        least_request_lb_config: {
-          choice_count: leastRequestChoices,
-          ...(slow_start_config && { slow_start_config }),
-        },
+        // Of two drawn, which is Envoy's default: of many, one that fails at once, hence has the fewest
+        // calls under way, would be taken each time, by retries too.
+        ...(slow_start_config && { least_request_lb_config: { slow_start_config } }),
       };
     case 'RoundRobin':
       return {
