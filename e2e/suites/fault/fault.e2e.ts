@@ -178,7 +178,11 @@ describe('delay', () => {
       () => load(8),
       ({ medianMs }) => medianMs < 300,
     );
-    const results = await Promise.all(Array.from({ length: 200 }, () => call()));
+    // Few at once: a call that waits for a busy machine is not told from one that was held back.
+    const results: Awaited<ReturnType<typeof call>>[] = [];
+    for (let round = 0; round < 40; round += 1) {
+      results.push(...(await Promise.all(Array.from({ length: 5 }, () => call()))));
+    }
     const delayed = results.filter((one) => one.ms > 380).length;
     expect(results.every((one) => one.status === 200)).toBe(true);
     // A quarter of 200, and five standard deviations about it.
