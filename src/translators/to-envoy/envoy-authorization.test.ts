@@ -1,25 +1,12 @@
 /** Rules under real requests, and the judge of `skerry explain` beside them: both must say the same. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { AuthorizationIr, InboundPortIr } from '../../ir/index.js';
 import { spiffeId } from '../../model/index.js';
 import { judge } from '../simulate/judge.js';
-import { spellFixedClusters, spellInbound } from './spell.js';
-import { makeAuthority, type Certificate } from './testing/certificates.js';
-import { echoHttp, startApp, type App } from './testing/clients.js';
-import { exchange, headersOf, withOneApp } from './testing/one-app.js';
-import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
-import {
-  idOf,
-  inboundOf,
-  inboundPortOf,
-  onlyAllow,
-  open,
-  rule,
-  settings,
-} from './testing/samples.js';
+import type { Certificate } from './testing/certificates.js';
+import { exchange, headersOf, startBeforeOneApp, type OneAppEnvoy } from './testing/one-app.js';
+import type { RealEnvoy } from './testing/real-envoy.js';
+import { idOf, inboundPortOf, onlyAllow, open, rule } from './testing/samples.js';
 
 const when = (name: string, ...values: readonly string[]) => ({
   when: [{ kind: 'header' as const, name, values }],
@@ -122,9 +109,8 @@ const cases: readonly { fact: string; rules: AuthorizationIr; calls: readonly Ca
   },
 ];
 
-let folder: string;
+let running: OneAppEnvoy;
 let envoy: RealEnvoy;
-let app: App;
 let certificate: Certificate;
 
 const portOf = (index: number): number => 20_000 + index;
@@ -133,26 +119,12 @@ const ports: readonly InboundPortIr[] = cases.map(({ rules }, index) =>
 );
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'skerry-authorization-'));
-  const authority = makeAuthority(folder, 'mesh');
-  certificate = authority.issue('a', idOf('a'));
-  app = await startApp(echoHttp);
-  const { listener, routes } = spellInbound(inboundOf(ports), settings);
-  envoy = await startEnvoy(envoyBinary(), folder, {
-    listeners: [listener],
-    clusters: withOneApp(spellFixedClusters(), app.port),
-    routes,
-    endpoints: [],
-    certificate: authority.issue('server', idOf('b')),
-    rootPem: authority.root.cert,
-  });
+  running = await startBeforeOneApp(ports);
+  ({ envoy } = running);
+  certificate = running.authority.issue('a', idOf('a'));
 });
 
-afterAll(async () => {
-  await envoy.stop();
-  app.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => running.close());
 
 const verdicts: Readonly<Record<number, string>> = { 200: 'admitted', 403: 'refused' };
 

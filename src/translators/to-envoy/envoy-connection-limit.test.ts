@@ -1,15 +1,11 @@
 /** Limits of connections under real ones: who is closed, and who is not. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { spellFixedClusters, spellInbound } from './spell.js';
-import { makeAuthority, type Certificate } from './testing/certificates.js';
-import { dial, echoHttp, request, startApp, type App } from './testing/clients.js';
-import { withOneApp } from './testing/one-app.js';
-import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
-import { idOf, inboundOf, inboundPortOf, settings } from './testing/samples.js';
+import type { Certificate } from './testing/certificates.js';
+import { dial, request } from './testing/clients.js';
+import { startBeforeOneApp, type OneAppEnvoy } from './testing/one-app.js';
+import type { RealEnvoy } from './testing/real-envoy.js';
+import { idOf, inboundPortOf } from './testing/samples.js';
 
 const connections = { name: 'shop/p/connections', max: 2, settings: [] };
 const [limited, tcp, free] = [1, 2, 3] as const;
@@ -19,32 +15,17 @@ const ports = [
   inboundPortOf({ port: free, mtls: 'Permissive' }),
 ];
 
-let folder: string;
+let running: OneAppEnvoy;
 let envoy: RealEnvoy;
-let app: App;
 let certificate: Certificate;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'skerry-connection-limit-'));
-  const authority = makeAuthority(folder, 'mesh');
-  certificate = authority.issue('a', idOf('a'));
-  app = await startApp(echoHttp);
-  const { listener, routes } = spellInbound(inboundOf(ports), settings);
-  envoy = await startEnvoy(envoyBinary(), folder, {
-    listeners: [listener],
-    clusters: withOneApp(spellFixedClusters(), app.port),
-    routes,
-    endpoints: [],
-    certificate: authority.issue('server', idOf('b')),
-    rootPem: authority.root.cert,
-  });
+  running = await startBeforeOneApp(ports);
+  ({ envoy } = running);
+  certificate = running.authority.issue('a', idOf('a'));
 });
 
-afterAll(async () => {
-  await envoy.stop();
-  app.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => running.close());
 
 /** A connection that answers; undefined where it is closed. */
 async function connect(port: number, alpn?: string): Promise<Socket | undefined> {

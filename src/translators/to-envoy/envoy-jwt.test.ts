@@ -1,27 +1,16 @@
 /** Tokens under real requests: who gets in, what the app sees, and how keys change. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createHash, createPublicKey } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { InboundPortIr, JwtIr, JwtIssuerIr, TokenProblem } from '../../ir/index.js';
 import { spiffeId } from '../../model/index.js';
 import { judge } from '../simulate/judge.js';
 import { nobodysKeys } from './nobodys-key.js';
-import { spellFixedClusters, spellInbound, spellTokenConfig } from './spell.js';
-import { makeAuthority, type Certificate } from './testing/certificates.js';
-import { dial, echoHttp, request, startApp, type App } from './testing/clients.js';
-import { exchange, headersOf, withOneApp } from './testing/one-app.js';
-import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
-import {
-  idOf,
-  inboundOf,
-  inboundPortOf,
-  onlyAllow,
-  open,
-  rule,
-  settings,
-} from './testing/samples.js';
+import { spellTokenConfig } from './spell.js';
+import type { Certificate } from './testing/certificates.js';
+import { dial, request } from './testing/clients.js';
+import { exchange, headersOf, startBeforeOneApp, type OneAppEnvoy } from './testing/one-app.js';
+import type { RealEnvoy } from './testing/real-envoy.js';
+import { idOf, inboundPortOf, onlyAllow, open, rule } from './testing/samples.js';
 import {
   confusedToken,
   inAnHour,
@@ -87,9 +76,8 @@ const bearer = (token: string): string => `authorization: Bearer ${token}`;
 const good = bearer(first.sign(claims));
 const fromPartner = bearer(other.sign({ ...claims, iss: partner, sub: 'bob', groups: 'staff' }));
 
-let folder: string;
+let running: OneAppEnvoy;
 let envoy: RealEnvoy;
-let app: App;
 let certificate: Certificate;
 let optional: InboundPortIr;
 let required: InboundPortIr;
@@ -121,10 +109,6 @@ const asked: readonly (readonly [string, readonly string[], boolean])[] = [
 ];
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'skerry-jwt-'));
-  const authority = makeAuthority(folder, 'mesh');
-  certificate = authority.issue('a', idOf('a'));
-  app = await startApp(echoHttp);
   const issuers = staffIssuers([first]);
   const at = (index: number): number => 21_000 + index;
   optional = portWith(at(0), { issuers, isRequired: false });
@@ -149,24 +133,13 @@ beforeAll(async () => {
     return portWith(at(10 + index), { issuers, isRequired: false }, rules);
   });
   const ports = [optional, required, keyless, custom, single, ...ruled];
-  const { listener, routes } = spellInbound(inboundOf(ports), settings);
   const config = spellTokenConfig(ports);
-  envoy = await startEnvoy(envoyBinary(), folder, {
-    listeners: [listener],
-    clusters: withOneApp(spellFixedClusters(), app.port),
-    routes,
-    endpoints: [],
-    extensions: config === undefined ? [] : [config],
-    certificate: authority.issue('server', idOf('b')),
-    rootPem: authority.root.cert,
-  });
+  running = await startBeforeOneApp(ports, config === undefined ? [] : [config]);
+  ({ envoy } = running);
+  certificate = running.authority.issue('a', idOf('a'));
 });
 
-afterAll(async () => {
-  await envoy.stop();
-  app.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => running.close());
 
 async function ask(
   { port = 0 }: InboundPortIr,

@@ -1,14 +1,11 @@
 /** Rate limits under real requests: whose bucket a call draws from, and what the refused are told. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { InboundPortIr, RateLimitIr } from '../../ir/index.js';
-import { spellFixedClusters, spellInbound } from './spell.js';
-import { makeAuthority, type Authority, type Certificate } from './testing/certificates.js';
-import { dial, echoHttp, request, startApp, type App } from './testing/clients.js';
-import { exchange, withOneApp } from './testing/one-app.js';
-import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
+import { spellInbound } from './spell.js';
+import type { Authority, Certificate } from './testing/certificates.js';
+import { dial, request } from './testing/clients.js';
+import { exchange, startBeforeOneApp, type OneAppEnvoy } from './testing/one-app.js';
+import type { RealEnvoy } from './testing/real-envoy.js';
 import { idOf, inboundOf, inboundPortOf, open, rule, settings } from './testing/samples.js';
 
 const hourMs = 3_600_000;
@@ -35,35 +32,20 @@ const ports: readonly InboundPortIr[] = [
   portWith(short, limit({ perIdentity: { requests: 5, perMs: 500 } })),
 ];
 
-let folder: string;
+let running: OneAppEnvoy;
 let envoy: RealEnvoy;
-let app: App;
 let authority: Authority;
 let a: Certificate;
 let b: Certificate;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'skerry-rate-limit-'));
-  authority = makeAuthority(folder, 'mesh');
+  running = await startBeforeOneApp(ports);
+  ({ authority, envoy } = running);
   a = authority.issue('a', idOf('a'));
   b = authority.issue('b', idOf('b'));
-  app = await startApp(echoHttp);
-  const { listener, routes } = spellInbound(inboundOf(ports), settings);
-  envoy = await startEnvoy(envoyBinary(), folder, {
-    listeners: [listener],
-    clusters: withOneApp(spellFixedClusters(), app.port),
-    routes,
-    endpoints: [],
-    certificate: authority.issue('server', idOf('b')),
-    rootPem: authority.root.cert,
-  });
 });
 
-afterAll(async () => {
-  await envoy.stop();
-  app.close();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => running.close());
 
 async function ask(port: number, certificate: Certificate, ...lines: readonly string[]) {
   return await exchange({ envoyPort: envoy.port('inbound'), port, certificate, lines });

@@ -1,11 +1,54 @@
 /** Many inbound ports before one app, and requests to them line by line. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Cluster } from '../../../envoy/index.js';
+import type { InboundPortIr } from '../../../ir/index.js';
 import { inboundClusterName } from '../contract.js';
-import type { Certificate } from './certificates.js';
-import { dial, receive } from './clients.js';
+import { spellFixedClusters, spellInbound } from '../spell.js';
+import { makeAuthority, type Authority, type Certificate } from './certificates.js';
+import { dial, echoHttp, receive, startApp } from './clients.js';
+import { envoyBinary, startEnvoy, type RealEnvoy } from './real-envoy.js';
+import { idOf, inboundOf, settings } from './samples.js';
+
+/** An Envoy whose inbound ports all lead to one app that echoes. */
+export interface OneAppEnvoy {
+  readonly envoy: RealEnvoy;
+  /** Makes the callers' certificates. */
+  readonly authority: Authority;
+  close(): Promise<void>;
+}
+
+/** Starts it with these ports, as workload `b`; `extensions` as in EnvoyResources. */
+export async function startBeforeOneApp(
+  ports: readonly InboundPortIr[],
+  extensions?: readonly object[],
+): Promise<OneAppEnvoy> {
+  const folder = mkdtempSync(join(tmpdir(), 'skerry-one-app-'));
+  const authority = makeAuthority(folder, 'mesh');
+  const app = await startApp(echoHttp);
+  const { listener, routes } = spellInbound(inboundOf(ports), settings);
+  const envoy = await startEnvoy(envoyBinary(), folder, {
+    listeners: [listener],
+    clusters: withOneApp(spellFixedClusters(), app.port),
+    routes,
+    endpoints: [],
+    ...(extensions === undefined ? {} : { extensions }),
+    certificate: authority.issue('server', idOf('b')),
+    rootPem: authority.root.cert,
+  });
+  return {
+    ...{ envoy, authority },
+    close: async () => {
+      await envoy.stop();
+      app.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
 
 /** The clusters with one app behind every inbound port. */
-export function withOneApp(clusters: readonly Cluster[], port: number): readonly Cluster[] {
+function withOneApp(clusters: readonly Cluster[], port: number): readonly Cluster[] {
   const address = { socket_address: { address: '127.0.0.1', port_value: port } };
   return clusters.map((cluster) =>
     cluster.name === inboundClusterName
