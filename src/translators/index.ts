@@ -23,4 +23,9 @@ export {
   type PlanLimits,
   type PlanSide,
 } from './simulate/plan/changed-calls.js';
-export { changeKinds, type CallState, type ChangeKind } from './simulate/plan/call-state.js';
+export {
+  changeKinds,
+  verdictWord,
+  type CallState,
+  type ChangeKind,
+} from './simulate/plan/call-state.js';

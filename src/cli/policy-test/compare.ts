@@ -1,6 +1,12 @@
 /** What differs between what a case expects and what becomes of its call. */
 import type { Expected, ExpectedBackend, ObjectField } from '../../sources/index.js';
-import type { BackendFact, Explanation, Outcome, Step } from '../../translators/index.js';
+import {
+  verdictWord,
+  type BackendFact,
+  type Explanation,
+  type Outcome,
+  type Step,
+} from '../../translators/index.js';
 
 /** One thing that is not as expected. */
 export interface Difference {
@@ -14,21 +20,6 @@ export interface Difference {
 export interface Reason {
   readonly says: string;
   readonly from: readonly ObjectField[];
-}
-
-/** The verdict of an outcome in the words of a case. */
-export function verdictWord({ verdict }: Outcome): NonNullable<Expected['verdict']> {
-  switch (verdict) {
-    case 'admitted':
-      return 'allowed';
-    case 'refused':
-    case 'refused at TLS':
-      return 'denied';
-    case 'answered':
-      return 'answered';
-    case 'no endpoint':
-      return 'unreachable';
-  }
 }
 
 /** Everything that differs. */

@@ -29,6 +29,22 @@ export interface Setting<Value> {
   readonly origin: Origin;
 }
 
+/** Those of a server's policies that say something, as `saysOf` reads them. */
+export function speakersOf<Policy extends PolicyHead, Says>(
+  reaching: readonly { readonly policy: Policy; readonly reach: { readonly rank: number } }[],
+  saysOf: (policy: Policy) => Says | undefined,
+): readonly Speaker<Says>[] {
+  return reaching.flatMap(({ policy, reach }) => {
+    const says = saysOf(policy);
+    return says === undefined ? [] : [{ policy, rank: reach.rank, says }];
+  });
+}
+
+/** Who set it: `namespace/name`. */
+export function ownerOf({ origin }: Setting<unknown>): string {
+  return origin.object.slice(origin.object.indexOf(' ') + 1);
+}
+
 /** A setting in words, for explanations; nothing when nobody set it. */
 export function describe<Value>(
   setting: Setting<Value> | undefined,

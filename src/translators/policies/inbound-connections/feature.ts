@@ -3,7 +3,14 @@ import type { InboundConnectionsIr } from '../../../ir/index.js';
 import type { InboundConnectionsSetting } from '../../../model/index.js';
 import type { InboundPolicy, Reach } from '../../to-ir/attach.js';
 import type { Finding } from '../../to-ir/finding.js';
-import { describe, findConflicts, settle, type Leaf, type Speaker } from '../../to-ir/settings.js';
+import {
+  describe,
+  findConflicts,
+  ownerOf,
+  settle,
+  speakersOf,
+  type Leaf,
+} from '../../to-ir/settings.js';
 
 const max: Leaf<InboundConnectionsSetting, number> = {
   field: 'spec.inbound.connections.max',
@@ -20,18 +27,13 @@ export interface InboundConnectionsDecision {
 function decide(
   reaching: readonly { readonly policy: InboundPolicy; readonly reach: Reach }[],
 ): InboundConnectionsDecision {
-  const speakers = reaching.flatMap(({ policy, reach }): Speaker<InboundConnectionsSetting>[] =>
-    policy.inboundConnections === undefined
-      ? []
-      : [{ policy, rank: reach.rank, says: policy.inboundConnections }],
-  );
+  const speakers = speakersOf(reaching, ({ inboundConnections }) => inboundConnections);
   const findings = findConflicts(speakers, [max]);
   const decided = settle(speakers, max);
   if (decided === undefined) return { findings };
-  const { object } = decided.origin;
   return {
     connections: {
-      name: `${object.slice(object.indexOf(' ') + 1)}/connections`,
+      name: `${ownerOf(decided)}/connections`,
       max: decided.value,
       settings: describe(decided, (value) => `${String(value)} connections at once at most`),
     },

@@ -13,10 +13,11 @@ import type { Finding } from '../../to-ir/finding.js';
 import {
   findConflicts,
   settle,
+  speakersOf,
   type Leaf,
   type Setting,
-  type Speaker,
 } from '../../to-ir/settings.js';
+import { findSkipped, refusalOfAll } from '../not-http.js';
 
 const section = 'spec.inbound.jwt';
 
@@ -57,9 +58,7 @@ function decide(
   context: PortContext,
 ): JwtDecision {
   const { port, protocol, hasHttpPort } = context;
-  const speakers = reaching.flatMap(({ policy, reach }): Speaker<JwtSetting>[] =>
-    policy.jwt === undefined ? [] : [{ policy, rank: reach.rank, says: policy.jwt }],
-  );
+  const speakers = speakersOf(reaching, ({ jwt }) => jwt);
   const issuers = settle(speakers, issuersLeaf);
   const required = settle(speakers, requiredLeaf);
   const isRequired = required?.value === true;
@@ -72,14 +71,15 @@ function decide(
   const owner = reaching.find(({ policy }) => isOrigin(policy, issuers ?? required));
   const name = `${owner?.policy.key ?? ''}/jwt`;
   const rule = (problem: TokenProblem): AuthorizationRuleIr => ({
-    ...closed(name, origins),
+    ...refusalOfAll(name, origins),
     when: [{ kind: 'token', problem }],
   });
   const demanding = reaching.find(({ policy }) => isOrigin(policy, required));
   if (protocol === 'tcp') {
-    findings.push(...skipped(speakers, port));
+    const message = 'tokens are looked at in HTTP only, and so not on what carries no HTTP';
+    findings.push(...findSkipped(speakers, port, { field: section, message }));
     const isClosed = isRequired && demanding !== undefined && !hasHttpPort(demanding.reach);
-    return { ...silent, tcp: isClosed ? [closed(name, origins)] : [], findings };
+    return { ...silent, tcp: isClosed ? [refusalOfAll(name, origins)] : [], findings };
   }
   if (list.length === 0 && demanding !== undefined) {
     findings.push(noIssuer(demanding.policy, port));
@@ -97,17 +97,13 @@ function decide(
       ...(readsBearer ? [rule({ kind: 'ambiguous' })] : []),
     ],
     // Bytes that are not taken for HTTP carry no token that is looked at, and may be HTTP to the app.
-    tcp: [closed(name, origins)],
+    tcp: [refusalOfAll(name, origins)],
     findings,
   };
 }
 
 function isOrigin(policy: InboundPolicy, setting: Setting<unknown> | undefined): boolean {
   return policyOrigin(policy).object === setting?.origin.object;
-}
-
-function closed(name: string, origins: AuthorizationRuleIr['origins']): AuthorizationRuleIr {
-  return { name, from: [], to: [], when: [], alsoWithoutIdentity: false, origins };
 }
 
 function toIssuer(
@@ -143,20 +139,6 @@ function toIssuer(
       },
     ],
   };
-}
-
-function skipped(
-  speakers: readonly Speaker<JwtSetting>[],
-  port: number | undefined,
-): readonly Finding[] {
-  return speakers.map(({ policy }) => ({
-    object: `TrafficPolicy ${policy.key}`,
-    code: 'HttpRuleOnTcpPort',
-    severity: 'warning',
-    field: section,
-    message: 'tokens are looked at in HTTP only, and so not on what carries no HTTP',
-    ports: [port ?? 0],
-  }));
 }
 
 function noIssuer(policy: InboundPolicy, port: number | undefined): Finding {

@@ -6,11 +6,13 @@ import type { Finding } from '../../to-ir/finding.js';
 import {
   describe,
   findConflicts,
+  ownerOf,
   settle,
+  speakersOf,
   type Leaf,
   type Setting,
-  type Speaker,
 } from '../../to-ir/settings.js';
+import { findSkipped, refusalOfAll } from '../not-http.js';
 import { showDuration } from '../show-duration.js';
 
 const section = 'spec.inbound.rateLimit';
@@ -38,12 +40,14 @@ function decide(
   reaching: readonly { readonly policy: InboundPolicy; readonly reach: Reach }[],
   { port, protocol }: { readonly port?: number; readonly protocol: 'http' | 'tcp' | 'sniff' },
 ): RateLimitDecision {
-  const speakers = reaching.flatMap(({ policy, reach }): Speaker<RateLimitSetting>[] =>
-    policy.rateLimit === undefined ? [] : [{ policy, rank: reach.rank, says: policy.rateLimit }],
-  );
+  const speakers = speakersOf(reaching, ({ rateLimit }) => rateLimit);
   if (speakers.length === 0) return { tcp: [], findings: [] };
   const findings = findConflicts(speakers, [total, perIdentity]);
-  if (protocol === 'tcp') return { tcp: [], findings: [...findings, ...skipped(speakers, port)] };
+  if (protocol === 'tcp') {
+    const message = 'calls are counted in HTTP only, and so not on what carries no HTTP';
+    const skipped = findSkipped(speakers, port, { field: section, message });
+    return { tcp: [], findings: [...findings, ...skipped] };
+  }
   const [all, each] = [settle(speakers, total), settle(speakers, perIdentity)];
   const names = [all, each].flatMap((setting) => (setting === undefined ? [] : [nameOf(setting)]));
   const name = [...new Set(names)].join(', ');
@@ -59,35 +63,17 @@ function decide(
       ...describe(each, (rate) => `rate limit ${showRate(rate)} of each caller on each sidecar`),
     ],
   };
-  return { rateLimit, tcp: protocol === 'http' ? [closed(rateLimit)] : [], findings };
+  const origins = rateLimit.settings.map(({ origin }) => origin);
+  // On a port declared HTTP what is not taken for HTTP would go uncounted.
+  return { rateLimit, tcp: protocol === 'http' ? [refusalOfAll(name, origins)] : [], findings };
 }
 
-function nameOf({ origin }: Setting<unknown>): string {
-  return `${origin.object.slice(origin.object.indexOf(' ') + 1)}/rateLimit`;
+function nameOf(setting: Setting<unknown>): string {
+  return `${ownerOf(setting)}/rateLimit`;
 }
 
 function showRate({ requests, perMs }: Rate): string {
   return `${String(requests)} per ${showDuration(perMs)}`;
-}
-
-/** What is not taken for HTTP may be HTTP to the app: on a port declared HTTP it would go uncounted. */
-function closed({ name, settings }: RateLimitIr): AuthorizationRuleIr {
-  const origins = settings.map(({ origin }) => origin);
-  return { name, from: [], to: [], when: [], alsoWithoutIdentity: false, origins };
-}
-
-function skipped(
-  speakers: readonly Speaker<RateLimitSetting>[],
-  port: number | undefined,
-): readonly Finding[] {
-  return speakers.map(({ policy }) => ({
-    object: `TrafficPolicy ${policy.key}`,
-    code: 'HttpRuleOnTcpPort',
-    severity: 'warning',
-    field: section,
-    message: 'calls are counted in HTTP only, and so not on what carries no HTTP',
-    ports: [port ?? 0],
-  }));
 }
 
 /** The feature. */
