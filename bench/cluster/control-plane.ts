@@ -1,11 +1,11 @@
 /** A control plane as a process of its own, on a real API server. */
-import { createServer } from 'node:net';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findCheckout, startProcess, waitFor, type RunningProcess } from '../../demo/rig/index.js';
 import { startedAtMs } from '../processes.js';
 import type { FilledCluster } from './filled.js';
+import { freePort } from '../../src/lib/testing/free-port.js';
 
 /** It serves. */
 export interface ControlPlane {
@@ -29,19 +29,6 @@ export interface ControlPlaneOptions {
   readonly skerry?: string;
   /** Of Node itself: profilers. */
   readonly nodeArgs?: readonly string[];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }
 
 /** Starts it; rejects, with nothing left behind, when it does not serve in time. */

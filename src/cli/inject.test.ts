@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, parseAllDocuments } from 'yaml';
-import { runCli } from './program.js';
+import { runSkerry, type CliRun } from './test-kit.js';
 
 let folder: string;
 beforeAll(() => {
@@ -14,27 +14,10 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function skerry(...args: readonly string[]): Promise<Run> {
-  const output = { stdout: '', stderr: '' };
-  const code = await runCli(args, {
-    stdout: { write: (text) => (output.stdout += text) },
-    stderr: { write: (text) => (output.stderr += text) },
-    env: {},
-    startController: () => Promise.reject(new Error('not asked for')),
-  });
-  return { code, ...output };
-}
-
-async function inject(text: string): Promise<Run> {
+async function inject(text: string): Promise<CliRun> {
   const file = join(folder, 'in.yaml');
   writeFileSync(file, text);
-  return skerry('inject', '-f', file);
+  return runSkerry('inject', '-f', file);
 }
 
 const pod = '{ spec: { containers: [{ name: app, image: web:1 }] } }';
@@ -137,7 +120,7 @@ describe('skerry inject', () => {
   });
 
   test('exits 2 for a file that cannot be read', async () => {
-    expect(await skerry('inject', '-f', '/nonexistent')).toMatchObject({ code: 2, stdout: '' });
+    expect(await runSkerry('inject', '-f', '/nonexistent')).toMatchObject({ code: 2, stdout: '' });
   });
 
   test('writes a redirection that the command line understands', async () => {
@@ -151,7 +134,7 @@ describe('skerry inject', () => {
         };
       };
     };
-    const rules = await skerry(...spec.template.spec.initContainers[0].args, '--print');
+    const rules = await runSkerry(...spec.template.spec.initContainers[0].args, '--print');
     expect(rules.code).toBe(0);
     for (const rule of [
       '--dport 81 -j RETURN',

@@ -5,7 +5,6 @@ import { typeUrls } from '../envoy/index.js';
 import {
   assignment,
   edsCluster,
-  freePort,
   get,
   host,
   httpListener,
@@ -18,6 +17,7 @@ import {
 import { startMesh, until, type TestMesh } from './testing/mesh.js';
 import { remove, set } from './testing/resources.js';
 import type { XdsResource } from './resource.js';
+import { freePort } from '../lib/testing/free-port.js';
 
 interface Backend {
   readonly server: Server;

@@ -9,12 +9,12 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KubernetesApiError, type KubernetesClient } from '../../sources/index.js';
 import type { Io } from '../io.js';
 import { runCli } from '../program.js';
+import { freePort } from '../../lib/testing/free-port.js';
 
 let node: string;
 let said: string;
@@ -57,18 +57,6 @@ const folders = (): readonly string[] => [
 ];
 const isChained = (): boolean =>
   readFileSync(join(node, 'net.d', '10-pods.conflist'), 'utf8').includes('"skerry-cni"');
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
-}
 
 /** Runs it until it is ready, then ends it as kubelet does. */
 async function runOnce(io: Io): Promise<number> {

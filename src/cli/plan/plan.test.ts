@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runCli } from '../program.js';
+import { runSkerry } from '../test-kit.js';
 
 const demoMesh = fileURLToPath(new URL('../../../demo/mesh', import.meta.url));
 const goldens = join(import.meta.dirname, 'testdata');
@@ -25,23 +25,6 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
-
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function skerry(...args: readonly string[]): Promise<Run> {
-  const output = { stdout: '', stderr: '' };
-  const code = await runCli(args, {
-    stdout: { write: (text) => (output.stdout += text) },
-    stderr: { write: (text) => (output.stderr += text) },
-    env: { HOME: '/nonexistent' },
-    startController: () => Promise.reject(new Error('nothing is to be started')),
-  });
-  return { code, ...output };
-}
 
 type Edit = readonly [file: string, from: string, to: string];
 
@@ -120,7 +103,7 @@ const cases: readonly (readonly [name: string, code: number, edits: readonly Edi
 ];
 
 test.each(cases)('%s', async (name, code, edits) => {
-  const found = await skerry('plan', '-f', edited(name, edits), '--against', demoMesh, '--long');
+  const found = await runSkerry('plan', '-f', edited(name, edits), '--against', demoMesh, '--long');
   const path = join(goldens, `${name}.txt`);
   if (isWriting) writeFileSync(path, found.stdout);
   expect(existsSync(path) ? readFileSync(path, 'utf8') : '').toBe(found.stdout);
@@ -128,7 +111,14 @@ test.each(cases)('%s', async (name, code, edits) => {
 });
 
 test('a directory against itself changes nothing', async () => {
-  const found = await skerry('plan', '-f', demoMesh, '--against', demoMesh, '--detailed-exitcode');
+  const found = await runSkerry(
+    'plan',
+    '-f',
+    demoMesh,
+    '--against',
+    demoMesh,
+    '--detailed-exitcode',
+  );
   expect(found.code).toBe(0);
   expect(found.stdout).toMatch(/^CALLS {2}0 changes; \d+ calls judged/);
   expect(found.stdout).toMatch(/nothing would change\n$/);
@@ -142,22 +132,22 @@ test('neither directory is written to', async () => {
       statSync(join(each, policies)).mtimeMs,
     ]);
   const before = times();
-  await skerry('plan', '-f', next, '--against', demoMesh);
+  await runSkerry('plan', '-f', next, '--against', demoMesh);
   expect(times()).toEqual(before);
 });
 
 test('the exit code can tell whether anything changes', async () => {
   const next = edited('detailed', [[policies, 'weight: 90', 'weight: 80']]);
   const args = ['plan', '-f', next, '--against', demoMesh];
-  expect((await skerry(...args)).code).toBe(0);
-  expect((await skerry(...args, '--detailed-exitcode')).code).toBe(2);
+  expect((await runSkerry(...args)).code).toBe(0);
+  expect((await runSkerry(...args, '--detailed-exitcode')).code).toBe(2);
 });
 
 test('JSON holds what the text holds, and each changed call', async () => {
   const next = edited('json', [
     [policies, 'from: [{ namespace: a }]', 'from: [{ namespace: nobody }]'],
   ]);
-  const { stdout } = await skerry('plan', '-f', next, '--against', demoMesh, '--json');
+  const { stdout } = await runSkerry('plan', '-f', next, '--against', demoMesh, '--json');
   const plan = JSON.parse(stdout) as {
     calls: { changes: readonly { kind: string; callers: readonly string[]; to: string }[] };
   };
@@ -178,7 +168,7 @@ test('JSON holds what the text holds, and each changed call', async () => {
 });
 
 test('a plan that is cut says so', async () => {
-  const { stdout } = await skerry(
+  const { stdout } = await runSkerry(
     'plan',
     '-f',
     demoMesh,
@@ -210,6 +200,6 @@ test.each([
     'expected a number of calls',
   ],
 ])('%s is used wrongly', async (_what, args, says) => {
-  const { code, stderr } = await skerry('plan', ...args);
+  const { code, stderr } = await runSkerry('plan', ...args);
   expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);
 });

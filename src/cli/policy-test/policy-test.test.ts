@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { runCli } from '../program.js';
+import { runSkerry, type CliRun } from '../test-kit.js';
 
 /** `web/cart` calls `shop/reviews`, whose pods are v1 and v2; `web/plain` has no sidecar. */
 const pod = (key: string, ip: string, more: string): string => {
@@ -92,28 +92,11 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-interface Run {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-async function skerry(...args: readonly string[]): Promise<Run> {
-  const output = { stdout: '', stderr: '' };
-  const code = await runCli(args, {
-    stdout: { write: (text) => (output.stdout += text) },
-    stderr: { write: (text) => (output.stderr += text) },
-    env: {},
-    startController: () => Promise.reject(new Error('nothing is to be started')),
-  });
-  return { code, ...output };
-}
-
 /** Runs the cases given, one a line. */
-async function run(cases: string, ...flags: readonly string[]): Promise<Run> {
+async function run(cases: string, ...flags: readonly string[]): Promise<CliRun> {
   const path = join(folder, 'reviews.test.yaml');
   writeFileSync(path, `expect:\n${cases}\n`);
-  return await skerry('test', path, '-f', folder, ...flags);
+  return await runSkerry('test', path, '-f', folder, ...flags);
 }
 
 const to = 'to: "reviews.shop:80"';
@@ -266,7 +249,7 @@ test('text that is no YAML is malformed', async () => {
 
 test('a directory without tests is used wrongly', async () => {
   rmSync(join(folder, 'reviews.test.yaml'), { force: true });
-  const { code, stderr } = await skerry('test', folder);
+  const { code, stderr } = await runSkerry('test', folder);
   expect(code).toBe(2);
   expect(stderr).toContain('expected a document with `expect:`');
 });
@@ -276,8 +259,8 @@ test('tests beside manifests are found, and are nothing to skerry validate', asy
     join(folder, 'reviews.test.yaml'),
     `expect: { from: web/cart, ${to}, verdict: allowed }\n`,
   );
-  expect(await skerry('test', folder)).toMatchObject({ code: 0, stdout: '1 case, 0 failed\n' });
-  const validated = await skerry('validate', '-f', folder);
+  expect(await runSkerry('test', folder)).toMatchObject({ code: 0, stdout: '1 case, 0 failed\n' });
+  const validated = await runSkerry('validate', '-f', folder);
   expect(validated.stdout).not.toContain('reviews.test.yaml');
 });
 

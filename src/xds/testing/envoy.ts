@@ -2,11 +2,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeUnknown, typeUrls, versionOf } from '../../envoy/index.js';
 import type { XdsResource } from '../resource.js';
+import { freePort } from '../../lib/testing/free-port.js';
 
 /** A running Envoy. */
 export interface RunningEnvoy {
@@ -27,20 +27,6 @@ export interface Reply {
 function envoyBinary(): string {
   const finder = join(import.meta.dirname, '../../../scripts/envoy-path.mjs');
   return execFileSync(process.execPath, [finder], { encoding: 'utf8' }).trim();
-}
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }
 
 /** One GET to loopback; fails after ten seconds. */

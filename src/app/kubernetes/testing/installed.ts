@@ -1,7 +1,6 @@
 /** Test support: an API server with an installation's objects, and control planes that run with its rights alone. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -19,6 +18,7 @@ import {
   type TestApiServer,
 } from '../../../sources/kubernetes/testing/api-server.js';
 import { startController } from '../../compose.js';
+import { freePort } from '../../../lib/testing/free-port.js';
 
 /** One request of a control plane, as the API server's audit log has it. */
 export interface AuditedRequest {
@@ -66,15 +66,6 @@ export interface Installed {
 
 const account = 'system:serviceaccount:skerry-system:skerry-controller';
 const groups = ['system:serviceaccounts', 'system:serviceaccounts:skerry-system'];
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== 'object' || address === null) throw new Error('no port');
-  return address.port;
-}
 
 /** The webhook is called by URL here: nobody routes the addresses of Services. */
 function withUrl(manifest: Manifest, url: string): Manifest {

@@ -2,12 +2,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openKubernetesClient } from '../client.js';
 import { issueCertificate, makeAuthority, makeTokenKey, writeKubeconfig } from './certificates.js';
+import { freePort } from '../../../lib/testing/free-port.js';
 
 /** A running API server. */
 export interface TestApiServer {
@@ -39,19 +39,6 @@ const portAttempts = 3;
 
 class ProgramEnded extends Error {
   readonly code = 'PROGRAM_ENDED';
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => {
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  });
 }
 
 /** Its folder's name tells the process that owns it; those of dead ones are removed. */
