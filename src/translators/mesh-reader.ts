@@ -98,6 +98,7 @@ export function createMeshView(mesh: Mesh, settings: PipelineSettings): MeshView
     podByIp,
     service: (key) => graph.get(sources.services, key),
     serviceByIp,
+    zone: (pod) => zoneOf(mesh, pod.key),
     outboundListener: (pod) => outboundOf(mesh, pod.namespace),
     virtualHost(pod, ip, port): VirtualHostIr | undefined {
       const own = nearestOf(mesh, mesh.virtualHosts, pod.key, formatAddress(ip, port));

@@ -19,6 +19,8 @@ export interface MeshView {
   /** By `namespace/name`. */
   service(key: string): Service | undefined;
   serviceByIp(ip: string): Service | undefined;
+  /** The zone by which a pod is given endpoints; undefined: not known. */
+  zone(pod: Pod): string | undefined;
   outboundListener(pod: Pod): OutboundListenerIr;
   /** Of the address that is called; undefined: no policy speaks of it for this pod. */
   virtualHost(pod: Pod, ip: string, port: number): VirtualHostIr | undefined;

@@ -111,7 +111,8 @@ test('what a plan says of a call is what explain says before and after', () => {
   expect(changes).toBeGreaterThan(0);
 });
 
-test('no call of the vocabulary changes that a plan does not tell of', () => {
+// The second seed has two callers that no rule tells apart and whose zones have other endpoints.
+test.each([undefined, 637407775])('no call of the vocabulary changes untold (seed %s)', (seed) => {
   let changed = 0;
   fc.assert(
     fc.property(
@@ -151,7 +152,7 @@ test('no call of the vocabulary changes that a plan does not tell of', () => {
         }
       },
     ),
-    { numRuns },
+    { numRuns, ...(seed === undefined ? {} : { seed }) },
   );
   expect(changed).toBeGreaterThan(0);
 });

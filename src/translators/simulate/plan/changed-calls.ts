@@ -198,6 +198,8 @@ function looksOf(
       idOf(before.view.outboundRoutes(each.before).route),
       idOf(after.view.outboundListener(each.after)),
       idOf(after.view.outboundRoutes(each.after).route),
+      // The same cluster may have other endpoints there.
+      JSON.stringify([before.view.zone(each.before), after.view.zone(each.after)]),
     ].join(' '),
   );
 }
