@@ -7,7 +7,6 @@ export {
   type HealthServerOptions,
 } from './server.js';
 export type {
-  WouldDenyView,
   AdminActions,
   AdminOutcome,
   AdminViews,
@@ -21,4 +20,5 @@ export type {
   ProxyView,
   SourceView,
   StateView,
+  WouldDenyView,
 } from './views.js';

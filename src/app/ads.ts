@@ -12,17 +12,17 @@ import {
   type DiscoveryEvents,
   type Intake,
   type ProxySnapshot,
-  type Refusal as StreamRefusal,
   type ResourceCache,
   type ServerCertificate,
   type StreamRef,
   type StreamStanding,
 } from '../xds/index.js';
 import type { DemandLedger } from './demand.js';
-import { authenticate, type Refusal } from './identity.js';
+import { authenticate } from './identity.js';
 import { parseListen } from './listen-address.js';
 import type { Newsroom } from './news.js';
 import type { PolicyGate } from './policy-gate.js';
+import type { TurnAway } from './refusals.js';
 import type { Rejections } from './rejections.js';
 import { createServerRoots } from './server-roots.js';
 import type { Streams } from './streams.js';
@@ -42,6 +42,7 @@ export interface AdsParts {
   readonly ledger: TrustLedger;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly turnAway: TurnAway;
   /** Services beside discovery. */
   readonly intakes: readonly Intake[];
 }
@@ -69,17 +70,7 @@ const emptyVirtualHosts = ['http/_'];
 /** Streams end spread over this when the control plane stops, so that sidecars do not all return at once. */
 const stopSpreadMs = 500;
 function createDoor(parts: AdsParts): DiscoveryDoor<WorkloadIdentity> {
-  const { metrics, logger, streams } = parts;
-  const refused = (refusal: Refusal, peer: string, node?: string): StreamRefusal => {
-    metrics.refusedStreams.inc({ reason: refusal.reason });
-    logger.warn('a stream was refused', {
-      reason: refusal.reason,
-      detail: refusal.message,
-      peer,
-      ...(node === undefined ? {} : { node }),
-    });
-    return { code: refusal.code, message: refusal.message };
-  };
+  const { streams, turnAway: refused } = parts;
   return {
     async authenticate(metadata, peer) {
       const found = await authenticate(parts.verifier, metadata.get('authorization'));

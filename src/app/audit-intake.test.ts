@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { TokenVerifier, WorkloadIdentity } from '../ca/index.js';
 import { encode } from '../envoy/index.js';
-import { fail, ok, silentLogger } from '../lib/index.js';
+import { fail, ok } from '../lib/index.js';
 import { podKey, policyKey, type Pod } from '../model/index.js';
 import { createAuditIntake } from './audit-intake.js';
 
@@ -28,11 +28,13 @@ beforeEach(() => {
 function intake(known: Pod | undefined = pod): ReturnType<typeof createAuditIntake> {
   return createAuditIntake({
     verifier,
-    logger: silentLogger,
+    turnAway: ({ code, reason, message }) => {
+      refused.push(reason);
+      return { code, message };
+    },
     podOf: (key) => (key === 'shop/cart-1' ? known : undefined),
     policiesOf: () => [policyKey('shop', 'trial')],
     note: (policy, caller) => noted.push([policy, caller]),
-    onRefused: (reason) => refused.push(reason),
   });
 }
 
@@ -56,10 +58,10 @@ describe('a report', () => {
   test('is taken of policies that reach the pod, and of no others', async () => {
     const opened = await intake().open(bearer('good'), 'peer');
     if (!opened.ok) throw new Error(opened.error.message);
-    opened.value.message(report('shop/trial/rule', 'spiffe://x/ns/web/sa/a'));
-    opened.value.message(report('other/trial/rule', 'spiffe://x/ns/web/sa/a'));
-    opened.value.message(report('skerry', 'spiffe://x/ns/web/sa/a'));
-    opened.value.message(report('shop/trial/rule'));
+    opened.value(report('shop/trial/rule', 'spiffe://x/ns/web/sa/a'));
+    opened.value(report('other/trial/rule', 'spiffe://x/ns/web/sa/a'));
+    opened.value(report('skerry', 'spiffe://x/ns/web/sa/a'));
+    opened.value(report('shop/trial/rule'));
     expect(noted).toEqual([
       ['shop/trial', 'spiffe://x/ns/web/sa/a'],
       ['shop/trial', '192.0.2.7 (without identity)'],

@@ -17,6 +17,7 @@ import { createIncarnations } from './incarnations.js';
 import { createNewsroom, type News } from './news.js';
 import type { Core, Platform } from './platform.js';
 import { createPolicyGate, type PolicyGate } from './policy-gate.js';
+import { createTurnAway } from './refusals.js';
 import { createRejections, type Rejections } from './rejections.js';
 import { trustBundle } from './secrets.js';
 import { createStreams, type Streams } from './streams.js';
@@ -141,21 +142,19 @@ export async function openMesh(
     const form = policies.inForce(policy);
     return form?.kind === 'TrafficPolicy' && form.mode === 'Audit' ? form.hash : undefined;
   });
+  const turnAway = createTurnAway(metrics, logger);
   const audit = createAuditIntake({
-    ...{ verifier, logger },
+    ...{ verifier, turnAway },
     podOf: (key) => pods.get(key),
     policiesOf: (pod) => pipeline.policiesOf(pod),
     note: (policy, caller) => {
       wouldDeny.note(policy, caller);
       metrics.wouldDeny.inc({ policy });
     },
-    onRefused: (reason) => {
-      metrics.refusedStreams.inc({ reason });
-    },
   });
   const ads = createAds({
     ...{ options, authority, verifier, cache, streams, demand, gate, rejections, news, logger },
-    ...{ metrics, ledger, intakes: [audit] },
+    ...{ metrics, ledger, turnAway, intakes: [audit] },
   });
   cache.apply(0, [trustBundle(authority.bundle())]);
   authority.onMove(() => {

@@ -34,10 +34,7 @@ export function createWouldDenyLedger(
   return {
     note(policy, caller): void {
       const hash = hashOf(policy);
-      if (hash === undefined) {
-        tallies.delete(policy);
-        return;
-      }
+      if (hash === undefined) return;
       const known = tallies.get(policy);
       const tally = known?.hash === hash ? known : startTally(hash);
       tallies.set(policy, tally);

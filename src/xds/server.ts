@@ -4,7 +4,7 @@ import { createServer, type Server as NetServer, type Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery.js';
 import type { StreamIdentity } from './events.js';
-import type { Intake, RefusalCode, RequestMetadata, StreamPort } from './transport.js';
+import type { Intake, Refusal, RefusalCode, RequestMetadata, StreamPort } from './transport.js';
 
 /** A certificate and its key, PEM. */
 export interface ServerCertificate {
@@ -195,40 +195,39 @@ async function takeIn(
   done: grpc.sendUnaryData<Buffer>,
 ): Promise<void> {
   let isOver = false;
-  const refuse = (code: RefusalCode, details: string): void => {
+  const end = (...answer: Parameters<typeof done>): void => {
     if (isOver) return;
     isOver = true;
-    done({ code: statusOf[code], details });
+    done(...answer);
   };
-  // A stream that breaks is told by `close`.
+  const refuse = ({ code, message }: Refusal): void => {
+    end({ code: statusOf[code], details: message });
+  };
+  const fails = (code: RefusalCode, error: unknown): void => {
+    refuse({ code, message: error instanceof Error ? error.message : String(error) });
+  };
+  // A stream that breaks has nobody to be told.
   call.on('error', () => undefined);
-  const opened = await intake.open(metadataOf(call.metadata), call.getPeer());
-  if (!opened.ok) {
-    refuse(opened.error.code, opened.error.message);
-    return;
-  }
-  const stream = opened.value;
-  let isClosed = false;
-  const closed = (): void => {
-    if (isClosed) return;
-    isClosed = true;
-    stream.closed();
-  };
-  call.once('cancelled', closed);
-  call.once('close', closed);
-  call.once('end', () => {
-    closed();
-    if (!isOver) done(null, Buffer.alloc(0));
-    isOver = true;
-  });
-  call.on('data', (bytes: Buffer) => {
-    if (isOver) return;
-    try {
-      stream.message(bytes);
-    } catch (error) {
-      refuse('invalid-argument', error instanceof Error ? error.message : String(error));
+  try {
+    const opened = await intake.open(metadataOf(call.metadata), call.getPeer());
+    if (!opened.ok) {
+      refuse(opened.error);
+      return;
     }
-  });
+    call.once('end', () => {
+      end(null, Buffer.alloc(0));
+    });
+    call.on('data', (bytes: Buffer) => {
+      if (isOver) return;
+      try {
+        opened.value(bytes);
+      } catch (error) {
+        fails('invalid-argument', error);
+      }
+    });
+  } catch (error) {
+    fails('internal', error);
+  }
 }
 
 function metadataOf(metadata: grpc.Metadata): RequestMetadata {

@@ -43,17 +43,16 @@ export interface StreamPort {
   destroy(): void;
 }
 
-/** What is told to the control plane over one stream, and answered by nothing. */
-export interface IntakeStream {
-  /** May throw: the stream is ended. */
-  message(bytes: Uint8Array): void;
-  closed(): void;
-}
-
-/** A service beside discovery to which clients stream messages. */
+/** A service beside discovery to which clients stream messages; it answers nothing. */
 export interface Intake {
   /** Of the gRPC method: `/package.Service/Method`. */
   readonly path: string;
-  /** Called before anything is taken from the wire. */
-  open(metadata: RequestMetadata, peer: string): Promise<Result<IntakeStream, Refusal>>;
+  /**
+   * Called before anything is taken from the wire; gives what takes each message, or why the client is
+   * turned away. Where that throws, the stream is ended.
+   */
+  open(
+    metadata: RequestMetadata,
+    peer: string,
+  ): Promise<Result<(bytes: Uint8Array) => void, Refusal>>;
 }
