@@ -115,6 +115,11 @@ test('nothing is handed out before every kind can be listed, and what waits says
 
 test('objects are followed: made, changed, removed, and those that do not parse', async () => {
   const { source, rows, batches } = follow();
+  // A young API server makes objects of its own meanwhile, so only batches about one object, or about none, count.
+  const about = (name: string): readonly SourceBatch[] =>
+    batches.filter(
+      ({ changes }) => changes.length === 0 || changes.some(({ key }) => key === `default/${name}`),
+    );
   await create('/api/v1/namespaces/default/services', service('early'));
   await source.start();
   expect(rows.has('services default/early')).toBe(true);
@@ -129,12 +134,12 @@ test('objects are followed: made, changed, removed, and those that do not parse'
   await waitFor('port 81', () => JSON.stringify(rows.get('services default/late')).includes('81'));
 
   // What nobody reads changes nothing.
-  const before = batches.length;
+  const before = about('late').length;
   const note = { metadata: { annotations: { 'example.com/note': 'x' } } };
   await client.send({ method: 'PATCH', path, contentType, body: note });
   await client.send({ method: 'DELETE', path });
   await waitFor('late gone', () => !rows.has('services default/late'));
-  expect(batches).toHaveLength(before + 1);
+  expect(about('late')).toHaveLength(before + 1);
 
   await create(policiesPath, policy('p', 'Strict'));
   await waitFor('the policy', () => rows.has('policies default/p'));
