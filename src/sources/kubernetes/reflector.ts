@@ -202,6 +202,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
       const listed = await streamInitial(iterator);
       if (listed === undefined) {
         hasWatchList = false;
+        steps += 1;
         return;
       }
       adopt(listed);
@@ -212,23 +213,24 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
     }
   };
 
-  /** What an error means for the next round. */
-  const learn = (error: unknown): void => {
+  /** What an error means for the next round; whether that can do better at once. */
+  const learn = (error: unknown): boolean => {
     if (relisting.signal.aborted || mustRestart(error)) {
       relisting = new AbortController();
       version = undefined;
-      return;
+      return false;
     }
     if (hasWatchList && version === undefined && isUnsupported(error)) {
-      // No problem yet: the collection is listed in pages next.
+      // No problem yet: the collection is listed in pages next. Known once and for all, so no circle.
       hasWatchList = false;
-      return;
+      return true;
     }
     // Silence is no failure; whether somebody is still there, the next watch tells.
-    if (error instanceof KubernetesApiError && error.reason === 'Idle') return;
+    if (error instanceof KubernetesApiError && error.reason === 'Idle') return false;
     const text = error instanceof Error ? error.message : String(error);
     if (text !== problem) options.onProblem?.(text);
     problem = text;
+    return false;
   };
 
   const loop = async (): Promise<void> => {
@@ -240,7 +242,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
         (error: unknown) => ({ error }),
       );
       if (ending.signal.aborted) return;
-      if (failure !== undefined) learn(failure.error);
+      if (failure !== undefined && learn(failure.error)) continue;
       const hasProgress = steps !== stepsBefore;
       if (hasProgress) attempt = 0;
       // Only what got somewhere goes on at once: a server that ends every watch is not asked in a circle.

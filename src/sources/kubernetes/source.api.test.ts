@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
-import { systemClock } from '../../lib/index.js';
+import { systemClock, type Clock } from '../../lib/index.js';
 import type { SourceBatch } from '../change.js';
 import { openKubernetesClient, type KubernetesClient } from './client.js';
 import { createKubernetesSource, type KubernetesSource } from './source.js';
@@ -59,7 +59,7 @@ function policy(name: string, mode: string): object {
 }
 
 /** A source whose batches are played into a table. */
-function follow(): {
+function follow(clock: Clock = systemClock): {
   readonly source: KubernetesSource;
   readonly rows: Map<string, unknown>;
   readonly batches: SourceBatch[];
@@ -70,7 +70,7 @@ function follow(): {
   const warnings: string[] = [];
   const source = createKubernetesSource({
     client,
-    clock: systemClock,
+    clock,
     followsKeySets: true,
     logger: {
       warn: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),
@@ -110,6 +110,21 @@ test('nothing is handed out before every kind can be listed, and what waits says
   await started;
   expect(source.waiting()).toEqual([]);
   expect(batches).toHaveLength(1);
+  await source.stop();
+});
+
+test('a server that knows no streaming lists, as one on an old etcd, is asked for plain ones at once', async () => {
+  const waits: number[] = [];
+  const { source } = follow({
+    now: () => systemClock.now(),
+    after: (delayMs, task) => {
+      waits.push(delayMs);
+      return systemClock.after(delayMs, task);
+    },
+  });
+  await source.start();
+  // What remains is the wait for the next comparison with the original.
+  expect(waits.filter((each) => each < 5_000)).toEqual([]);
   await source.stop();
 });
 
