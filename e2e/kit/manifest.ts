@@ -1,8 +1,11 @@
 /** Writes Kubernetes objects as manifests; JSON is YAML. */
 
-/** The text of a file with these objects. */
+/**
+ * The text of a file with these objects. It begins with a marker: kubectl before 1.33 takes what begins
+ * with a brace for JSON, and finds no second object in it.
+ */
 export function manifest(...objects: readonly object[]): string {
-  return objects.map((object) => `${JSON.stringify(object, null, 2)}\n`).join('---\n');
+  return objects.map((object) => `---\n${JSON.stringify(object, null, 2)}\n`).join('');
 }
 
 /** A TrafficPolicy. `key` is `namespace/name`. */

@@ -25,10 +25,21 @@ const imageVariable = 'SKERRY_KIND_IMAGE';
 
 const staticPod = '/etc/kubernetes/manifests/kube-apiserver.yaml';
 const parked = '/etc/kubernetes/kube-apiserver.yaml';
+/**
+ * Asked to end it goes on serving for half a minute, so it is killed: until the kubelet has seen that
+ * its manifest is gone, too. Prints its pod while there is one.
+ */
+const killApiServer = `for id in $(crictl ps -q --label io.kubernetes.container.name=kube-apiserver); do
+  ctr -n k8s.io tasks kill --signal SIGKILL "$id"
+done
+crictl pods -q --state ready --label component=kube-apiserver`;
 
-/** The cluster `skerry-<name>` of kind. Nothing happens before a method is called. */
+/**
+ * The cluster `mesh-<name>` of kind. Nothing happens before a method is called. It is not called after
+ * Skerry, as its nodes and their pods have its name, and a suite looks for traces of Skerry.
+ */
 export function openKindRig(name: string): Rig {
-  const cluster = `skerry-${name}`;
+  const cluster = `mesh-${name}`;
   const kubeconfig = join(tmpdir(), `${cluster}.kubeconfig`);
   const kind = async (args: readonly string[]): Promise<string> => {
     // kind takes Docker unless it is told otherwise.
@@ -75,8 +86,13 @@ export function openKindRig(name: string): Rig {
     },
     stopApiServer: async () => {
       await onNode(['mv', staticPod, parked], controlPlane);
-      const what = { what: 'the end of kube-apiserver', timeoutMs: 60_000, intervalMs: 200 };
-      await waitFor(what, async () => ((await ready()) ? undefined : true));
+      await waitFor(
+        { what: 'the end of kube-apiserver', timeoutMs: 60_000, intervalMs: 200 },
+        async () => {
+          const left = await onNode(['sh', '-c', killApiServer], controlPlane);
+          return left.trim() === '' && !(await ready()) ? true : undefined;
+        },
+      );
     },
     startApiServer: async () => {
       await onNode(['mv', parked, staticPod], controlPlane);

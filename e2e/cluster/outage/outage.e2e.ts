@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { CommandError, runCommand, type Agent } from '../../../demo/rig/index.js';
 import { claim, since } from '../../kit/claim.js';
 import { controllerPods, systemNamespace, untilInstalled } from '../../kit/cluster/cluster.js';
+import { appService } from '../../kit/cluster/objects.js';
 import { eventually, openSuite } from '../../kit/cluster/suite.js';
 
 const suite = openSuite(import.meta.url);
@@ -77,6 +78,25 @@ async function untilCalm(): Promise<void> {
     120_000,
   );
   await untilInstalled(suite.rig);
+  await untilNamed();
+}
+
+/** The cluster's DNS is slow to listen to its API server again, and until it does it knows no new Service. */
+async function untilNamed(): Promise<void> {
+  await suite.apply(appService('outage/afterwards'));
+  const target = { namespace: 'outage', pod: 'caller', container: 'app' };
+  // As often as it takes to have asked every replica of it.
+  const script = `const { resolve4 } = require('dns').promises;
+    (async () => { for (let i = 0; i < 20; i += 1)
+      await resolve4('afterwards.outage.svc.cluster.local'); })();`;
+  await eventually(
+    'the name of a new Service',
+    async () => {
+      await suite.node(target, script);
+      return true;
+    },
+    120_000,
+  );
 }
 
 test(
