@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts the command line, and hands it the one thing it may not import: the control plane.
-import { startController } from './app/index.js';
+import { createSecretCaStore, startController } from './app/index.js';
 import { runCli } from './cli/index.js';
 
 // A reader that has seen enough, as in `skerry proxies | head`, is no failure.
@@ -14,4 +14,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stderr: process.stderr,
   env: process.env,
   startController,
+  clusterCaStore: (client, namespace) => createSecretCaStore({ client, namespace }),
 });

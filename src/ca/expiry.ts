@@ -27,7 +27,7 @@ export function alarmLevel(notAfterMs: number, nowMs: number): number | undefine
 
 function issuerRemedy({ rootKey }: Slot): string {
   return rootKey === undefined
-    ? 'the key of the root is elsewhere: have it sign new intermediates'
+    ? 'the key of the root is elsewhere: run skerry ca csr, have its requests signed there by skerry ca sign, and bring the answer in by skerry ca import FILE'
     : 'it should have been renewed by itself: see the warnings of the control plane';
 }
 
@@ -49,8 +49,11 @@ export function expiryAlarms(
     return [{ what: `${kind}-issuer`, root, notAfterMs, level, remedy: issuerRemedy(active) }];
   });
   if (rootLevel === undefined) return issuers;
-  const remedy =
-    'replace it by skerry ca rotate, which takes as long as certificates of workloads live';
+  const way =
+    active.rootKey === undefined
+      ? 'make the next one where the key of this one is, by skerry ca init --offline, and bring it by skerry ca csr, sign and import as it was itself'
+      : 'replace it by skerry ca rotate';
+  const remedy = `${way}, which takes as long as certificates of workloads live`;
   return [
     { what: 'root', root, notAfterMs: active.rootNotAfterMs, level: rootLevel, remedy },
     ...issuers,

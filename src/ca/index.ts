@@ -37,6 +37,16 @@ export type { Evidence, ReplicaEvidence, RotationPhase, Waiting } from './rotati
 export type { RotationMode, RotationStep } from './rotation-moves.js';
 export type { SlotRoots } from './rotation-record.js';
 export { expiryAlarms, type ExpiryAlarm } from './expiry.js';
+export {
+  makeOfflineRoot,
+  signRequests,
+  type OfflineMinting,
+  type OfflineRoot,
+  type SignedIssuer,
+  type SignedIssuers,
+} from './offline-root.js';
+export { forgetRequest, requestIssuers, type PendingRequest } from './pending-request.js';
+export { importIssuers, type Imported, type ImportOptions } from './import.js';
 export { CaError, type CaErrorCode } from './ca-error.js';
 export type { Svid } from './issued.js';
 export type { ServerCertificate } from './server-certificate.js';

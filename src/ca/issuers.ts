@@ -1,6 +1,7 @@
 /** The intermediates of one root, each replaced before it expires. Mutable. */
 import type { Lifetimes, Settled } from './authority-options.js';
 import { CaError } from './ca-error.js';
+import { alarmLevel } from './expiry.js';
 import { issuerFile, makeIssuerText, readSlot, rootFile, type Issuer, type Slot } from './slot.js';
 import type { IssuerScope } from './x509.js';
 
@@ -117,6 +118,10 @@ export class Issuers {
       return stored;
     }
     const { name, rootPem, rootText, rootKey, rootNotAfterMs } = this.slot;
+    const current = this.slot[kind];
+    // Where the key is meant to be elsewhere, that is no news before it is time to sign anew there.
+    const isExpected = rootKey === undefined && current !== undefined;
+    if (isExpected && alarmLevel(current.notAfterMs, clock.now()) === undefined) return undefined;
     if (rootKey === undefined || clock.now() >= rootNotAfterMs) {
       const why =
         rootKey === undefined ? 'the root key is not in the store' : 'the root has expired';

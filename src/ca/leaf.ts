@@ -36,8 +36,10 @@ export interface LeafContents {
   readonly serial: Uint8Array;
 }
 
-/** The one signature algorithm there is here (RFC 5758, 3.2), DER. */
+/** The signature algorithm of every key of our own (RFC 5758, 3.2), DER. */
 export const ecdsaWithSha256: Uint8Array = derSequence(derOid('1.2.840.10045.4.3.2'));
+/** That of an RSA key, which an intermediate of somebody else's making may have (RFC 8017, A.2.4), DER. */
+const rsaWithSha256 = derSequence(derOid('1.2.840.113549.1.1.11'), Buffer.from([5, 0]));
 const version3 = derContext(0, derUnsigned(Buffer.from([2])));
 const emptySubject = derSequence();
 
@@ -68,10 +70,11 @@ function alternativeName(name: LeafContents['name']): Buffer {
 /** The signed certificate in PEM. */
 export function signLeaf(signer: LeafSigner, contents: LeafContents): string {
   const authorityKeyId = extension('2.5.29.35', derSequence(derImplicit(0, signer.keyId)));
+  const algorithm = signer.key.asymmetricKeyType === 'rsa' ? rsaWithSha256 : ecdsaWithSha256;
   const toBeSigned = derSequence(
     version3,
     derUnsigned(contents.serial),
-    ecdsaWithSha256,
+    algorithm,
     signer.subject,
     derSequence(derTime(contents.notBeforeMs), derTime(contents.notAfterMs)),
     emptySubject,
@@ -88,5 +91,5 @@ export function signLeaf(signer: LeafSigner, contents: LeafContents): string {
     ),
   );
   const signature = sign('sha256', toBeSigned, signer.key);
-  return pemOf('CERTIFICATE', derSequence(toBeSigned, ecdsaWithSha256, derBits(signature)));
+  return pemOf('CERTIFICATE', derSequence(toBeSigned, algorithm, derBits(signature)));
 }

@@ -12,6 +12,8 @@ import type { CaStore, SlotName, StoredAuthority } from './store.js';
 
 /** The record that says which roots this store has ever published. */
 export const publishedRecord = 'published.json';
+/** The record of intermediates that are requested from elsewhere. */
+export const requestRecord = 'request.json';
 /** Roots beyond these are too old to be met anywhere. */
 const maxPublished = 32;
 
@@ -55,6 +57,12 @@ function parsePublished(text: string): Published {
     }
   }
   throw new CaError('CaCorrupt', `cannot use ${publishedRecord}: expected trustDomain and roots`);
+}
+
+/** Fingerprints of the roots that a store says were published; empty: none ever was. */
+export function publishedRoots({ records }: StoredAuthority): readonly string[] {
+  const text = records.get(publishedRecord);
+  return text === undefined ? [] : parsePublished(text).roots;
 }
 
 /** The text of the record when `added` is published too. */
@@ -159,6 +167,12 @@ export async function openSlots(options: OpenSlotsOptions): Promise<OpenSlots> {
   if (!stored.slots.has('active')) {
     const text = stored.records.get(publishedRecord);
     refuseSecondRoot(text === undefined ? undefined : parsePublished(text), publishedBundle);
+    if (stored.records.has(requestRecord)) {
+      throw new CaError(
+        'CaRootMissing',
+        'certificates for this authority have been requested and have not come yet: bring them by skerry ca import FILE',
+      );
+    }
     // Several processes may get here; whoever is second reads what the first has made.
     await store.createSlot('active', await makeSlotFiles(minting));
     stored = await store.read();

@@ -145,6 +145,11 @@ export function createMoves(options: MovesOptions): Moves {
       if (phase !== 'none') {
         return fail(`a rotation is under way (${phase}): see skerry ca status, or abort it first`);
       }
+      if (brought === undefined && slots.active.rootKey === undefined) {
+        return fail(
+          'the key of the root is kept elsewhere, so that the next root is to be made there: by skerry ca init --offline, then skerry ca csr, sign and import, as the first one',
+        );
+      }
       const nowMs = clock.now();
       const files =
         brought ?? (await makeSlotFiles({ ...lifetimes, trustDomain, nowMs, randomBytes }));

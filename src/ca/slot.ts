@@ -41,7 +41,10 @@ export function fingerprintOf(certificate: X509Certificate): string {
   return createHash('sha256').update(certificate.raw).digest('hex');
 }
 
-function pemBlocks(text: string): readonly { readonly label: string; readonly pem: string }[] {
+/** The PEM blocks of a text, in its order; what stands between them is passed over. */
+export function pemBlocks(
+  text: string,
+): readonly { readonly label: string; readonly pem: string }[] {
   const pattern = /-----BEGIN ([A-Z ]+)-----\r?\n[A-Za-z0-9+/=\r\n]+-----END \1-----/g;
   return [...text.matchAll(pattern)].map((match) => ({
     label: match[1] ?? '',

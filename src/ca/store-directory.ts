@@ -309,6 +309,7 @@ export async function openDirectoryStore(directory: string): Promise<CaStore> {
       ),
     createRecord: (name, text) =>
       guarded('create', at(name), () => createFile(directory, name, text)),
+    removeRecord: (name) => guarded('remove', at(name), () => removeIfThere(at(name))),
     listIssued: () => guarded('list', issued, () => listIssued(issued)),
     readIssued: (key) => guarded('read', issuedAt(key), () => readPrivate(issuedAt(key))),
     writeIssued: (key, text) =>

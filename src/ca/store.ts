@@ -49,6 +49,8 @@ export interface CaStore {
   readRecord(name: string): Promise<string | undefined>;
   /** Makes a record; false when it exists already, whoever made it. */
   createRecord(name: string, text: string): Promise<boolean>;
+  /** Forgets a record that never moved with the slots; nothing happens when there is none. */
+  removeRecord(name: string): Promise<void>;
   /** Keys of the issued chains kept here. */
   listIssued(): Promise<readonly string[]>;
   /** One issued chain's text; undefined when there is none. */

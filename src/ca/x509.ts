@@ -5,13 +5,16 @@ import {
   Extension,
   KeyUsageFlags,
   KeyUsagesExtension,
+  Pkcs10CertificateRequest,
+  Pkcs10CertificateRequestGenerator,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
 import { webcrypto, type KeyObject } from 'node:crypto';
-import { derContext, derImplicit, derSequence } from '../lib/index.js';
+import { derContext, derImplicit, derSequence, fail, ok, type Result } from '../lib/index.js';
+import { checkCsr } from './csr.js';
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
@@ -101,37 +104,104 @@ function nameConstraints(scope: IssuerScope): Extension {
   return new Extension('2.5.29.30', true, value);
 }
 
-/** An intermediate of path length 0, signed by `root`. */
-export async function createIssuer(
-  options: Validity & {
-    readonly scope: IssuerScope;
-    readonly label: string;
-    readonly root: { readonly certPem: string; readonly key: KeyObject };
-  },
-): Promise<CertifiedKey> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const root = new X509Certificate(options.root.certPem);
+/** What an intermediate's certificate is to say, and who signs it. */
+export interface IssuerContents extends Validity {
+  readonly scope: IssuerScope;
+  readonly label: string;
+  readonly root: { readonly certPem: string; readonly key: KeyObject };
+}
+
+/** The certificate of an intermediate of path length 0 for the key `spki` (DER), signed by `root`; PEM. */
+export async function certifyIssuer(spki: Uint8Array, contents: IssuerContents): Promise<string> {
+  const publicKey = await webcrypto.subtle.importKey('spki', spki, algorithm, true, ['verify']);
+  const root = new X509Certificate(contents.root.certPem);
   const rootKeyId = Buffer.from(readKeyId(root), 'hex');
   const certificate = await X509CertificateGenerator.create(
     {
-      subject: `O=Skerry, CN=Skerry ${options.scope.kind} issuer ${options.label}`,
+      subject: `O=Skerry, CN=Skerry ${contents.scope.kind} issuer ${contents.label}`,
       issuer: root.subjectName,
-      serialNumber: options.label,
-      notBefore: new Date(options.notBeforeMs),
-      notAfter: new Date(options.notAfterMs),
+      serialNumber: contents.label,
+      notBefore: new Date(contents.notBeforeMs),
+      notAfter: new Date(contents.notAfterMs),
       signingAlgorithm: algorithm,
-      publicKey: keys.publicKey,
-      signingKey: await importSigningKey(options.root.key),
+      publicKey,
+      signingKey: await importSigningKey(contents.root.key),
       extensions: [
         ...commonExtensions(0),
-        await SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+        await SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
         new Extension('2.5.29.35', false, derSequence(derImplicit(0, rootKeyId))),
-        nameConstraints(options.scope),
+        nameConstraints(contents.scope),
       ],
     },
     webcrypto,
   );
-  return { certPem: `${certificate.toString('pem')}\n`, keyPem: await pemOfKey(keys.privateKey) };
+  return `${certificate.toString('pem')}\n`;
+}
+
+/** An intermediate of path length 0 with a fresh key, signed by `root`. */
+export async function createIssuer(contents: IssuerContents): Promise<CertifiedKey> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const spki = Buffer.from(await webcrypto.subtle.exportKey('spki', keys.publicKey));
+  const certPem = await certifyIssuer(spki, contents);
+  return { certPem, keyPem: await pemOfKey(keys.privateKey) };
+}
+
+/** A key for an intermediate and the request to certify it, both PEM. */
+export interface IssuerRequest {
+  readonly csrPem: string;
+  /** PKCS #8. */
+  readonly keyPem: string;
+}
+
+function requestName(kind: IssuerScope['kind']): string {
+  return `CN=Skerry ${kind} issuer, O=Skerry`;
+}
+
+/** A fresh key, and the request that says what its intermediate is for. */
+export async function createIssuerRequest(
+  kind: IssuerScope['kind'],
+  trustDomain: string,
+): Promise<IssuerRequest> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const request = await Pkcs10CertificateRequestGenerator.create(
+    {
+      name: requestName(kind),
+      keys,
+      signingAlgorithm: algorithm,
+      extensions: [
+        ...commonExtensions(0),
+        new SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${trustDomain}` }]),
+      ],
+    },
+    webcrypto,
+  );
+  return { csrPem: `${request.toString('pem')}\n`, keyPem: await pemOfKey(keys.privateKey) };
+}
+
+/** What a request of `createIssuerRequest` asks for, or why it is none. */
+export function readIssuerRequest(
+  pem: string,
+): Result<
+  { readonly spki: Uint8Array; readonly kind: IssuerScope['kind']; readonly trustDomain: string },
+  string
+> {
+  const spki = checkCsr(pem);
+  if (!spki.ok) return spki;
+  const request = new Pkcs10CertificateRequest(pem);
+  const kind = (['workload', 'server'] as const).find(
+    (one) => requestName(one) === request.subject,
+  );
+  const extension = request.getExtension('2.5.29.17');
+  const names =
+    extension === null ? [] : new SubjectAlternativeNameExtension(extension.rawData).names.items;
+  const [name] = names;
+  const trustDomain = /^spiffe:\/\/([^/]+)$/.exec(name?.value ?? '')?.[1];
+  if (kind === undefined || names.length !== 1 || trustDomain === undefined) {
+    return fail(
+      `expected a request by skerry ca csr, found one of ${request.subject || 'no name'}`,
+    );
+  }
+  return ok({ spki: spki.value, kind, trustDomain });
 }
 
 function readKeyId(certificate: X509Certificate): string {

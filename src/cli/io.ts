@@ -1,6 +1,7 @@
 /** What a command may touch of the outside, and how it prints data. */
 import Table from 'cli-table3';
 import { stringify } from 'yaml';
+import type { CaStore } from '../ca/index.js';
 import type { CredentialsOptions, KubernetesClient } from '../sources/index.js';
 import type { ControllerOptions, RunningController } from './controller-options.js';
 
@@ -17,6 +18,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Starts a control plane; given by main, since the command line may not import it. */
   readonly startController: (options: ControllerOptions) => Promise<RunningController>;
+  /** The authority's store in a namespace of a cluster; given by main. */
+  readonly clusterCaStore?: (client: KubernetesClient, namespace: string) => CaStore;
   /** Opens a client of a cluster; absent: the one that connects by kubeconfig. */
   readonly openCluster?: (options: CredentialsOptions) => KubernetesClient;
 }

@@ -1,7 +1,16 @@
 /** The authority in a Secret of a real API server: one root for all, and none where one was lost. */
 import { expect, test } from '@jest/globals';
-import { X509Certificate } from 'node:crypto';
-import { openAuthority, type Authority, type AuthorityOptions } from '../../ca/index.js';
+import { randomBytes, X509Certificate } from 'node:crypto';
+import {
+  defaultLifetimes,
+  importIssuers,
+  makeOfflineRoot,
+  openAuthority,
+  requestIssuers,
+  signRequests,
+  type Authority,
+  type AuthorityOptions,
+} from '../../ca/index.js';
 import { silentLogger, systemClock } from '../../lib/index.js';
 import { readPublishedRoots } from './roots-published.js';
 import { createSecretCaKeeper } from './secret-ca-keeper.js';
@@ -200,3 +209,32 @@ test('a Secret that may not be read is reported by name', async () => {
     message: expect.stringContaining('skerry-ca'),
   });
 });
+
+test('intermediates of an offline root are requested from, and imported into, the Secret', async () => {
+  const namespace = await cluster().namespace();
+  const store = storeIn(namespace);
+  const minting = { ...{ nowMs: Date.now(), backdateMs: 300_000, lifeMs: 864e5 }, randomBytes };
+  const [trustDomain, passphrase] = ['example.org', 'correct horse battery'];
+  const root = await makeOfflineRoot(trustDomain, passphrase, minting);
+  const { csrPem: requests } = await requestIssuers(store, trustDomain);
+  await expect(open(storeIn(namespace))).rejects.toMatchObject({ code: 'CaRootMissing' });
+  const { certPem: rootPem, sealedKey } = root;
+  const signed = await signRequests({ rootPem, sealedKey, passphrase, requests }, minting);
+  if (!signed.ok) throw new Error(signed.error);
+  const imported = await importIssuers({
+    ...{ store, trustDomain, pem: signed.value.pem, serverName: 'skerry.skerry-system.svc' },
+    ...{ clock: systemClock, lifetimes: defaultLifetimes, randomBytes },
+  });
+  expect(imported).toMatchObject({ value: { kind: 'first', root: root.fingerprint } });
+  const authority = await open(storeIn(namespace));
+  expect(authority.bundle()).toBe(rootPem);
+  const { data = {} } = (await cluster().client.send({
+    ...{ method: 'GET', path: secretPath(namespace) },
+  })) as { data?: Readonly<Record<string, string>> };
+  expect(Object.keys(data).sort()).toEqual([
+    'active.root.pem',
+    'active.server-issuer.pem',
+    'active.workload-issuer.pem',
+    'published.json',
+  ]);
+}, 60_000);

@@ -244,6 +244,14 @@ export function createSecretCaStore(options: SecretCaStoreOptions): SecretCaStor
     readRecord: async (record) => (await read())?.files.get(record),
     createRecord: (record, text) =>
       change(new Map([[record, text]]), (present) => present.has(record)),
+    removeRecord: async (record) => {
+      for (let round = 0; round < maxRounds; round += 1) {
+        const stored = await read();
+        if (stored?.files.has(record) !== true) return;
+        if (await patched(stored, new Map([[record, null]]))) return;
+      }
+      throw busy();
+    },
     // A chain lives for hours and is worth nothing without its sidecar, which asks again: replicas
     // keep the chains they issued in memory, and each issues its own.
     listIssued: () => Promise.resolve([]),

@@ -64,6 +64,10 @@ export function memoryStore(memory: SharedMemory, isAway: () => boolean = () => 
         return set(new Map([...memory.slots, [slot, new Map([...files, [name, text]])]]));
       }),
     readRecord: (name) => reached(() => memory.records.get(name)),
+    removeRecord: (name) =>
+      reached(() => {
+        memory.records = new Map([...memory.records].filter(([key]) => key !== name));
+      }),
     createRecord: (name, text) =>
       reached(() => {
         if (memory.records.has(name)) return false;

@@ -1,30 +1,35 @@
 /** `skerry ca`: the certificate authority, of a control plane that runs or in a state directory. */
-import { join } from 'node:path';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 import { openAuthority, openDirectoryStore } from '../../ca/index.js';
 import { systemClock } from '../../lib/index.js';
+import {
+  addOfflineVerbs,
+  initOffline,
+  lifetimeOption,
+  rootDirOption,
+  trustDomainOption,
+  type OfflineInitFlags,
+} from '../ca/offline.js';
+import { passphraseOption } from '../ca/passphrase.js';
+import { caDirectory, stateDirOption } from '../ca/place.js';
 import { addRunningVerbs } from '../ca/running.js';
 import type { CommandDefinition } from '../command.js';
-import { CommandError, type Io } from '../io.js';
+import { CommandError, exitCode, type Io } from '../io.js';
 
 interface Flags {
   readonly stateDir: string;
   readonly trustDomain: string;
 }
 
-/** The flag that says where the CA rests. */
-export function stateDirOption(): Option {
-  return new Option('--state-dir <dir>', 'the control plane’s state directory')
-    .env('SKERRY_STATE_DIR')
-    .makeOptionMandatory();
+interface InitFlags extends OfflineInitFlags {
+  readonly offline: boolean;
+  readonly stateDir?: string;
 }
 
-/** Where in a state directory the CA rests. */
-export function caDirectory(stateDirectory: string): string {
-  return join(stateDirectory, 'ca');
-}
-
-async function init(flags: Flags, io: Io): Promise<void> {
+async function init(flags: InitFlags, io: Io): Promise<void> {
+  if (flags.stateDir === undefined) {
+    throw new CommandError('where? give --state-dir, or --offline and --root-dir', exitCode.usage);
+  }
   const store = await openDirectoryStore(caDirectory(flags.stateDir));
   const existed = (await store.readSlot('active')) !== undefined;
   const authority = await openAuthority({
@@ -56,25 +61,29 @@ async function bundle(flags: Flags, io: Io): Promise<void> {
 /** The command. */
 export const caCommand: CommandDefinition = {
   name: 'ca',
-  summary: 'the certificate authority: its state, the rotation of its root, its trust bundle',
+  summary:
+    'the certificate authority: its state, the rotation of its root, a root that is kept offline',
   example: 'skerry ca status',
   configure(command: Command, io: Io, exit): void {
     addRunningVerbs(command, io, exit);
-    const verbs = [
-      ['init', 'make the root if there is none, and print the trust bundle (PEM)', init],
-      ['bundle', 'print the trust bundle (PEM)', bundle],
-    ] as const;
-    for (const [name, summary, run] of verbs) {
-      command
-        .command(name)
-        .description(summary)
-        .addOption(stateDirOption())
-        .addOption(
-          new Option('--trust-domain <name>', 'trust domain of every identity')
-            .env('SKERRY_TRUST_DOMAIN')
-            .default('cluster.local'),
-        )
-        .action((flags: Flags) => run(flags, io));
-    }
+    command
+      .command('init')
+      .description(
+        'make the root if there is none, and print the trust bundle (PEM); with --offline: make a root whose key stays on this machine',
+      )
+      .addOption(stateDirOption().makeOptionMandatory(false))
+      .addOption(trustDomainOption())
+      .option('--offline', 'make a root alone, for skerry ca sign; needs --root-dir', false)
+      .addOption(rootDirOption())
+      .addOption(passphraseOption())
+      .addOption(lifetimeOption('10y', 'how long the root lives'))
+      .action((flags: InitFlags) => (flags.offline ? initOffline(flags, io) : init(flags, io)));
+    command
+      .command('bundle')
+      .description('print the trust bundle (PEM)')
+      .addOption(stateDirOption())
+      .addOption(trustDomainOption())
+      .action((flags: Flags) => bundle(flags, io));
+    addOfflineVerbs(command, io);
   },
 };

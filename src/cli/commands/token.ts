@@ -4,7 +4,7 @@ import { createJoinTokenIssuer, openDirectoryStore } from '../../ca/index.js';
 import { systemClock } from '../../lib/index.js';
 import type { CommandDefinition } from '../command.js';
 import { CommandError, exitCode, type Io } from '../io.js';
-import { caDirectory, stateDirOption } from './ca.js';
+import { caDirectory, stateDirOption } from '../ca/place.js';
 
 interface Flags {
   readonly stateDir: string;
