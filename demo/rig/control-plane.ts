@@ -55,6 +55,8 @@ export interface ControlPlaneOptions {
   readonly settings: Omit<ControllerSettings, 'stateDirectory' | 'adminSocket'>;
   /** Environment of the process, e.g. NODE_OPTIONS. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Runs before the first start, on the empty state directory. */
+  readonly prepareState?: (stateDirectory: string) => Promise<void>;
   /** Runs where the control plane can be reached; used to see when it listens. */
   readonly prober: Agent;
 }
@@ -63,6 +65,7 @@ export interface ControlPlaneOptions {
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const stateDirectory = join(options.runDirectory, 'state');
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
+  await options.prepareState?.(stateDirectory);
   const adminSocket = join(stateDirectory, 'admin.sock');
   const logFile = join(options.runDirectory, 'control-plane.log');
   const settings = { ...options.settings, stateDirectory, adminSocket };

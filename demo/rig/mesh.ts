@@ -25,6 +25,8 @@ export interface MeshOptions {
   readonly accessLog?: ControllerSettings['accessLog'];
   readonly controllerArgs?: readonly string[];
   readonly controllerEnv?: Readonly<Record<string, string>>;
+  /** Runs before the control plane's first start, on its empty state directory. */
+  readonly prepareState?: (stateDirectory: string) => Promise<void>;
   readonly adsVariant?: 'delta' | 'sotw';
   readonly envoyLogLevel?: EnvoySettings['logLevel'];
   /** Seconds after which connections of a replaced listener are closed; default 2. */
@@ -179,6 +181,7 @@ async function layGround(options: MeshOptions, undo: (() => Promise<void>)[]): P
       extraArgs: options.controllerArgs ?? [],
     },
     ...(options.controllerEnv === undefined ? {} : { env: options.controllerEnv }),
+    ...(options.prepareState === undefined ? {} : { prepareState: options.prepareState }),
     prober,
   });
   undo.push(() => controlPlane.stop());

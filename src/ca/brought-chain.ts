@@ -1,8 +1,8 @@
 /** Certificates that were made elsewhere, our own offline root's or a customer's: judged, and put into the form of a slot. */
-import { createHash, createPublicKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { X509Certificate, type KeyObject } from 'node:crypto';
 import { fail, ok, type Result } from '../lib/index.js';
 import type { IssuerKeys } from './pending-request.js';
-import { closesAt, issuerFile, pemBlocks, rootFile } from './slot.js';
+import { closesAt, issuerFile, keyFingerprintOf, pemBlocks, rootFile } from './slot.js';
 import type { SlotFiles } from './store.js';
 
 /** What is brought, and what it is held against. */
@@ -24,9 +24,20 @@ function nameOf(certificate: X509Certificate): string {
   return subject === '' ? `serial ${certificate.serialNumber}` : `"${subject}"`;
 }
 
-function keyId(key: KeyObject): string {
-  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' });
-  return createHash('sha256').update(spki).digest('hex').slice(0, 16);
+/** Of RSA, shorter ones are refused by Envoy and others; of curves, these are known to all. */
+const leastRsaBits = 2048;
+const curves = ['prime256v1', 'secp384r1'];
+
+/** Why others would refuse what `key` signs. */
+function judgeKey(key: KeyObject): string | undefined {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
+  const expected = `expected an RSA key of at least ${leastRsaBits} bits or an ECDSA key on P-256 or P-384`;
+  if (type === 'rsa') {
+    const bits = details?.modulusLength ?? 0;
+    return bits >= leastRsaBits ? undefined : `${expected}, found RSA of ${bits} bits`;
+  }
+  if (type === 'ec' && curves.includes(details?.namedCurve ?? '')) return undefined;
+  return `${expected}, found ${[type, details?.namedCurve].filter(Boolean).join(' on ')}`;
 }
 
 function isSelfSigned(certificate: X509Certificate): boolean {
@@ -111,10 +122,12 @@ export function readBroughtChain(brought: BroughtChain): Result<SlotFiles, strin
   let firstRoot: X509Certificate | undefined;
   for (const kind of kinds) {
     const key = brought.keys[kind];
+    const weak = judgeKey(key);
+    if (weak !== undefined) return fail(weak);
     const certificate = parsed.value.find((one) => one.checkPrivateKey(key));
     if (certificate === undefined) {
       return fail(
-        `no certificate is for the key of the ${kind} intermediate (public key ${keyId(key)}…): they were made for another request`,
+        `no certificate is for the key of the ${kind} intermediate (public key sha256 ${keyFingerprintOf(key)}): they were made for another request`,
       );
     }
     const found = chainFrom(certificate, [...parsed.value, ...known]);

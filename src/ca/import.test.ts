@@ -238,6 +238,8 @@ const meshCa =
   'basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n';
 const ecdsa = ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-384'];
 const rsa = ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048'];
+const weak = ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:1024'];
+const edwards = ['-algorithm', 'ED25519'];
 const constraints =
   'nameConstraints=critical,permitted;URI:example.org,permitted;DNS:skerry-system.svc\n';
 
@@ -256,6 +258,52 @@ test.each([
   expect(verifyChain(chain, authority.bundle())).toMatchObject({ isOk: true });
   const server = await authority.serverCertificate(['skerry.skerry-system.svc']);
   expect(verifyChain(server.chainPem, authority.bundle())).toMatchObject({ isOk: true });
+});
+
+test.each([
+  ['RSA of 1024 bits', weak, 'found RSA of 1024 bits'],
+  ['Ed25519', edwards, 'found ed25519'],
+])('a key that others refuse is refused: %s', async (_, keys, why) => {
+  const { pem, key } = customerPki(keys, meshCa);
+  expect(await bring(pem, { key: createPrivateKey(key), clock: systemClock })).toMatchObject({
+    error: saying(why),
+  });
+});
+
+test('an import that was killed after each of its writes is done by the same import again', async () => {
+  const root = await makeRoot();
+  const pem = await sign(root, (await requestIssuers(store, trustDomain)).csrPem);
+  for (const call of ['createSlot', 'removeRecord'] as const) {
+    const killed = { ...store, [call]: () => Promise.reject(new Error('killed')) };
+    await expect(bring(pem, { store: killed })).rejects.toThrow('killed');
+    if (call === 'createSlot')
+      await expect(open()).rejects.toMatchObject({ code: 'CaRootMissing' });
+  }
+  expect(await bring(pem)).toMatchObject({ value: { kind: 'renewed', root: root.fingerprint } });
+  const { csrPem } = await requestIssuers(store, trustDomain);
+  const next = await sign(root, csrPem);
+  let writes = 0;
+  const writeSlotFile: CaStore['writeSlotFile'] = (...args) =>
+    (writes += 1) > 1 ? Promise.reject(new Error('killed')) : store.writeSlotFile(...args);
+  await expect(bring(next, { store: { ...store, writeSlotFile } })).rejects.toThrow('killed');
+  const half = await open();
+  expect(verifyChain(await issue(half), half.bundle())).toMatchObject({ isOk: true });
+  expect(await bring(next)).toMatchObject({ value: { kind: 'renewed' } });
+});
+
+test('of two first imports at the same moment one wins whole', async () => {
+  const [first, second] = [await makeRoot(), await makeRoot()];
+  const { csrPem } = await requestIssuers(store, trustDomain);
+  const pem = await sign(second, csrPem);
+  const sooner = await sign(first, csrPem);
+  const createRecord: CaStore['createRecord'] = async (...args) => {
+    await bring(sooner);
+    return store.createRecord(...args);
+  };
+  expect(await bring(pem, { store: { ...store, createRecord } })).toMatchObject({
+    error: saying('somebody else has made a CA at the same moment'),
+  });
+  expect((await open()).bundle()).toBe(first.certPem);
 });
 
 test.each([

@@ -55,11 +55,11 @@ async function importFirst(
       `the authority of this mesh is gone, and its sidecars trust other roots, the last ${published.at(-1) ?? ''}: restore it from a backup`,
     );
   }
-  await store.createRecord(
-    publishedRecord,
-    spellPublished(trustDomain, published, slot.fingerprint),
-  );
-  return (await store.createSlot('active', files))
+  const record = spellPublished(trustDomain, published, slot.fingerprint);
+  // An import that was killed right here has left the record of this very root.
+  const isPublished =
+    (await store.createRecord(publishedRecord, record)) || published.includes(slot.fingerprint);
+  return isPublished && (await store.createSlot('active', files))
     ? ok(undefined)
     : fail('somebody else has made a CA at the same moment: see skerry ca status');
 }

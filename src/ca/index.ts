@@ -38,7 +38,9 @@ export type { RotationMode, RotationStep } from './rotation-moves.js';
 export type { SlotRoots } from './rotation-record.js';
 export { expiryAlarms, type ExpiryAlarm } from './expiry.js';
 export {
+  keepOfflineRoot,
   makeOfflineRoot,
+  offlineRootFiles,
   signRequests,
   type OfflineMinting,
   type OfflineRoot,
@@ -47,6 +49,7 @@ export {
 } from './offline-root.js';
 export { forgetRequest, requestIssuers, type PendingRequest } from './pending-request.js';
 export { importIssuers, type Imported, type ImportOptions } from './import.js';
+export { keyFingerprintOf } from './slot.js';
 export { CaError, type CaErrorCode } from './ca-error.js';
 export type { Svid } from './issued.js';
 export type { ServerCertificate } from './server-certificate.js';

@@ -1,8 +1,11 @@
 /** The root on a machine of its own: made there, its key closed by a passphrase, signing what is requested. */
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fail, ok, type Result } from '../lib/index.js';
+import { createFile, guarded, removeIfThere } from './private-files.js';
 import { seal, unseal } from './sealed.js';
-import { fingerprintOf, pemBlocks, randomLabel } from './slot.js';
+import { fingerprintOf, keyFingerprintOf, pemBlocks, randomLabel } from './slot.js';
 import { certifyIssuer, createRoot, readIssuerRequest, type IssuerScope } from './x509.js';
 
 /** A root and its key, the latter in a form that may lie in a file. */
@@ -38,11 +41,41 @@ export async function makeOfflineRoot(
   };
 }
 
+/** Names of the root's files in its directory. */
+export const offlineRootFiles = { certificate: 'root.pem', key: 'root-key.sealed' } as const;
+
+/**
+ * Writes the root into `directory`, making that (0700) when absent; never over a root that is there,
+ * and never half. Rejects with a `CaError` when the directory cannot be written.
+ */
+export async function keepOfflineRoot(
+  directory: string,
+  { certPem, sealedKey }: OfflineRoot,
+): Promise<Result<undefined, string>> {
+  const { certificate, key } = offlineRootFiles;
+  const refusal = (file: string): Result<undefined, string> =>
+    fail(`there is a ${file} in ${directory} already, and a root is never written over another`);
+  return guarded('write', directory, async () => {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    if (!(await createFile(directory, key, sealedKey))) return refusal(key);
+    try {
+      if (await createFile(directory, certificate, certPem)) return ok(undefined);
+    } catch (error) {
+      await removeIfThere(join(directory, key));
+      throw error;
+    }
+    await removeIfThere(join(directory, key));
+    return refusal(certificate);
+  });
+}
+
 /** An intermediate that was signed. */
 export interface SignedIssuer {
   readonly kind: IssuerScope['kind'];
   readonly trustDomain: string;
   readonly notAfterMs: number;
+  /** SHA-256 of the public key, hexadecimal. */
+  readonly key: string;
 }
 
 /** What was signed, and the text to be brought back: the intermediates, then their root; PEM. */
@@ -115,10 +148,13 @@ export async function signRequests(
       scope: kind === 'workload' ? { kind, trustDomain } : { kind },
       root: { certPem: input.rootPem, key },
     });
-    signed.push({ kind, trustDomain, notAfterMs, pem });
+    const publicKey = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    signed.push({ kind, trustDomain, notAfterMs, key: keyFingerprintOf(publicKey), pem });
   }
   return ok({
     pem: [...signed.map(({ pem }) => pem), input.rootPem].join(''),
-    issuers: signed.map((one) => ({ kind: one.kind, trustDomain, notAfterMs })),
+    issuers: signed.map(({ kind, key: fingerprint }) => ({
+      ...{ kind, trustDomain, notAfterMs, key: fingerprint },
+    })),
   });
 }

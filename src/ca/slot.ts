@@ -1,5 +1,11 @@
 /** A slot of the authority: a root and what it has signed, made whole, read back only when all of it belongs together. */
-import { createHash, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto';
 import { CaError } from './ca-error.js';
 import type { LeafSigner } from './leaf.js';
 import type { SlotName } from './store.js';
@@ -39,6 +45,13 @@ export interface Slot {
 /** The SHA-256 fingerprint of a certificate's DER, hexadecimal: how roots are named to operators. */
 export function fingerprintOf(certificate: X509Certificate): string {
   return createHash('sha256').update(certificate.raw).digest('hex');
+}
+
+/** The SHA-256 of a key's public half (subject public key info, DER), hexadecimal: how requested keys are named. */
+export function keyFingerprintOf(key: KeyObject): string {
+  const publicKey = key.type === 'private' ? createPublicKey(key) : key;
+  const spki = publicKey.export({ format: 'der', type: 'spki' });
+  return createHash('sha256').update(spki).digest('hex');
 }
 
 /** The PEM blocks of a text, in its order; what stands between them is passed over. */

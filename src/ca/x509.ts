@@ -187,21 +187,29 @@ export function readIssuerRequest(
 > {
   const spki = checkCsr(pem);
   if (!spki.ok) return spki;
-  const request = new Pkcs10CertificateRequest(pem);
-  const kind = (['workload', 'server'] as const).find(
-    (one) => requestName(one) === request.subject,
-  );
-  const extension = request.getExtension('2.5.29.17');
-  const names =
-    extension === null ? [] : new SubjectAlternativeNameExtension(extension.rawData).names.items;
-  const [name] = names;
-  const trustDomain = /^spiffe:\/\/([^/]+)$/.exec(name?.value ?? '')?.[1];
+  const { subject, names } = readRequestNames(pem);
+  const kind = (['workload', 'server'] as const).find((one) => requestName(one) === subject);
+  const trustDomain = /^spiffe:\/\/([^/]+)$/.exec(names[0] ?? '')?.[1];
   if (kind === undefined || names.length !== 1 || trustDomain === undefined) {
-    return fail(
-      `expected a request by skerry ca csr, found one of ${request.subject || 'no name'}`,
-    );
+    return fail(`expected a request by skerry ca csr, found one of ${subject || 'no name'}`);
   }
   return ok({ spki: spki.value, kind, trustDomain });
+}
+
+/** What a request calls itself; nothing where it is malformed. */
+function readRequestNames(pem: string): {
+  readonly subject: string;
+  readonly names: readonly string[];
+} {
+  try {
+    const request = new Pkcs10CertificateRequest(pem);
+    const extension = request.getExtension('2.5.29.17');
+    const names =
+      extension === null ? [] : new SubjectAlternativeNameExtension(extension.rawData).names.items;
+    return { subject: request.subject, names: names.map(({ value }) => value) };
+  } catch {
+    return { subject: '', names: [] };
+  }
 }
 
 function readKeyId(certificate: X509Certificate): string {

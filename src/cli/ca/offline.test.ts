@@ -46,6 +46,9 @@ test('a root is made on one machine, signs a request of another, and its key is 
   writeFileSync(at('requests.pem'), requested.out);
   const signed = await ca('sign', at('requests.pem'), ...root(), '--lifetime', '90d');
   expect(signed.err).toContain('signed the workload intermediate of example.org');
+  const keysIn = (text: string): readonly string[] => text.match(/(?<=sha256 )[0-9a-f]{64}/g) ?? [];
+  expect(keysIn(requested.err)).toHaveLength(2);
+  expect(keysIn(signed.err)).toEqual(keysIn(requested.err));
   writeFileSync(at('signed.pem'), signed.out);
   const imported = await ca('import', at('signed.pem'), ...mesh());
   expect(imported).toMatchObject({ code: 0, err: '' });
@@ -60,7 +63,7 @@ test('a root that is there is never written over', async () => {
   const before = readFileSync(at('root/root-key.sealed'), 'utf8');
   const again = await ca('init', '--offline', '--trust-domain', 'example.org', ...root());
   expect(again).toMatchObject({ code: 1 });
-  expect(again.err).toContain('never write over one');
+  expect(again.err).toContain('never written over another');
   expect(readFileSync(at('root/root-key.sealed'), 'utf8')).toBe(before);
 });
 

@@ -1,13 +1,17 @@
 /** `skerry ca init --offline`, `csr`, `sign`, `import`: an authority whose root's key is on another machine. */
 import { createPrivateKey, randomBytes, type KeyObject } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import {
+  CaError,
   defaultLifetimes,
   forgetRequest,
   importIssuers,
+  keepOfflineRoot,
+  keyFingerprintOf,
   makeOfflineRoot,
+  offlineRootFiles,
   parseTrustDomain,
   requestIssuers,
   signRequests,
@@ -72,14 +76,19 @@ export function rootDirOption(): Option {
   return new Option('--root-dir <dir>', 'directory of the offline root: root.pem, root-key.sealed');
 }
 
+function noRootDir(): CommandError {
+  return new CommandError('where is the root? give --root-dir', exitCode.usage);
+}
+
 function rootFiles({ rootDir }: { readonly rootDir?: string }): {
   readonly certificate: string;
   readonly key: string;
 } {
-  if (rootDir === undefined) {
-    throw new CommandError('where is the root? give --root-dir', exitCode.usage);
-  }
-  return { certificate: join(rootDir, 'root.pem'), key: join(rootDir, 'root-key.sealed') };
+  if (rootDir === undefined) throw noRootDir();
+  return {
+    certificate: join(rootDir, offlineRootFiles.certificate),
+    key: join(rootDir, offlineRootFiles.key),
+  };
 }
 
 async function readInput(path: string): Promise<string> {
@@ -94,25 +103,21 @@ function day(ms: number): string {
 
 /** Makes a root whose key never leaves this machine but closed by a passphrase. */
 export async function initOffline(flags: OfflineInitFlags, io: Io): Promise<void> {
-  const files = rootFiles(flags);
+  const { rootDir } = flags;
+  if (rootDir === undefined) throw noRootDir();
   const trustDomain = parseTrustDomain(flags.trustDomain);
   if (!trustDomain.ok) throw new CommandError(trustDomain.error, exitCode.usage);
   const passphrase = await readPassphrase(flags, io, 'new');
-  const { certPem, sealedKey, fingerprint } = await makeOfflineRoot(flags.trustDomain, passphrase, {
+  const root = await makeOfflineRoot(flags.trustDomain, passphrase, {
     ...{ nowMs: systemClock.now(), backdateMs: defaultLifetimes.backdateMs },
     ...{ lifeMs: flags.lifetime, randomBytes },
   });
-  await mkdir(flags.rootDir ?? '', { recursive: true, mode: 0o700 });
-  try {
-    // Never over a root that is there.
-    await writeFile(files.key, sealedKey, { flag: 'wx', mode: 0o600 });
-    await writeFile(files.certificate, certPem, { flag: 'wx', mode: 0o644 });
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandError(`cannot keep the root, and never write over one: ${why}`);
-  }
+  const kept = await keepOfflineRoot(rootDir, root).catch((error: unknown) => {
+    throw error instanceof CaError ? new CommandError(error.message) : error;
+  });
+  if (!kept.ok) throw new CommandError(`no root was made: ${kept.error}`);
   io.stderr.write(
-    `skerry: a root of trust domain ${flags.trustDomain} was made, fingerprint ${fingerprint}\n` +
+    `skerry: a root of trust domain ${flags.trustDomain} was made, fingerprint ${root.fingerprint}\n` +
       'skerry: its key is closed by the passphrase: keep both, apart, and never on the cluster\n',
   );
 }
@@ -120,8 +125,12 @@ export async function initOffline(flags: OfflineInitFlags, io: Io): Promise<void
 async function csr(flags: CsrFlags, io: Io): Promise<void> {
   await withCaStore(flags, io, async (store) => {
     if (flags.new) await forgetRequest(store);
-    const { csrPem } = await requestIssuers(store, flags.trustDomain);
+    const { csrPem, keys } = await requestIssuers(store, flags.trustDomain);
     io.stdout.write(csrPem);
+    for (const kind of ['workload', 'server'] as const) {
+      const fingerprint = keyFingerprintOf(keys[kind]);
+      io.stderr.write(`skerry: key of the ${kind} intermediate: sha256 ${fingerprint}\n`);
+    }
   });
   io.stderr.write(
     'skerry: have this signed where the root’s key is (skerry ca sign, or your own PKI), and bring the answer by skerry ca import FILE\n',
@@ -141,11 +150,14 @@ async function sign(file: string, flags: SignFlags, io: Io): Promise<void> {
     ...{ lifeMs: flags.lifetime, randomBytes },
   });
   if (!signed.ok) throw new CommandError(`nothing was signed: ${signed.error}`);
-  for (const { kind, trustDomain, notAfterMs } of signed.value.issuers) {
+  for (const { kind, trustDomain, notAfterMs, key } of signed.value.issuers) {
     io.stderr.write(
-      `skerry: signed the ${kind} intermediate of ${trustDomain}, until ${day(notAfterMs)}\n`,
+      `skerry: signed the ${kind} intermediate of ${trustDomain}, until ${day(notAfterMs)}, for key sha256 ${key}\n`,
     );
   }
+  io.stderr.write(
+    'skerry: import what was printed only if skerry ca csr named the same keys: whoever else holds one can forge every identity\n',
+  );
   io.stdout.write(signed.value.pem);
 }
 
