@@ -19,6 +19,7 @@ export type {
   BalancingIr,
   ClusterIr,
   ClusterKindIr,
+  ClusterTlsIr,
   ConnectionsIr,
   EndpointGroupIr,
   EndpointIr,

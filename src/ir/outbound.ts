@@ -64,12 +64,24 @@ export interface BalancingIr {
   readonly slowStartMs?: number;
 }
 
+/** What the connections of a cluster are. */
+export interface ClusterTlsIr {
+  /** To endpoints in the mesh. */
+  readonly inMesh: 'mtls' | 'plaintext';
+  /** To all others; `refused`: no connection is made that could be read. */
+  readonly outside: 'plaintext' | 'refused';
+  /** Who decided it. */
+  readonly origins: readonly Origin[];
+}
+
 /** In which order groups of endpoints are used. */
 export interface PlacementIr {
   /** Of a caller whose zone is known; to others every endpoint is the same. */
   readonly locality: Locality;
   /** Services that stand in, in order, with the name of a cluster of their endpoints. */
   readonly failover: readonly { readonly service: ServiceKey; readonly cluster: string }[];
+  /** Endpoints outside the mesh are left out. */
+  readonly isMeshOnly: boolean;
   /** Who decided it. */
   readonly origins: readonly Origin[];
 }
@@ -164,6 +176,7 @@ export interface ClusterIr {
   /** Absent: no endpoint is left out. */
   readonly outlierDetection?: OutlierDetectionIr;
   readonly balancing: BalancingIr;
+  readonly tls: ClusterTlsIr;
   readonly placement: PlacementIr;
   /** Of each Service that stands in: who may answer behind mTLS for it, and for it alone. */
   readonly standIns: readonly {

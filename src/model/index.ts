@@ -52,6 +52,8 @@ export type {
   RetrySetting,
   SuccessRateSetting,
   TimeoutsSetting,
+  TlsMode,
+  TlsSetting,
 } from './outbound-setting.js';
 export type { InboundConnectionsSetting, Rate, RateLimitSetting } from './inbound-limits.js';
 export type {

@@ -95,6 +95,14 @@ export interface LoadBalancingSetting {
   readonly failover?: readonly ServiceRef[];
 }
 
+/** What connections to endpoints are: `Auto` is mesh TLS to those in the mesh and plaintext to others. */
+export type TlsMode = 'Auto' | 'Mesh' | 'None';
+
+/** `outbound.tls`. */
+export interface TlsSetting {
+  readonly mode?: TlsMode;
+}
+
 /** `outbound`, as far as it is carried out. */
 export interface OutboundSetting {
   readonly timeouts?: TimeoutsSetting;
@@ -102,4 +110,5 @@ export interface OutboundSetting {
   readonly connections?: ConnectionsSetting;
   readonly outlierDetection?: OutlierDetectionSetting;
   readonly loadBalancing?: LoadBalancingSetting;
+  readonly tls?: TlsSetting;
 }

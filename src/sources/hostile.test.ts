@@ -228,8 +228,8 @@ const cases: readonly (readonly [string, string | Uint8Array, readonly string[]]
   ],
   [
     'a policy that is not implemented',
-    `${policyHead}${targets}  outbound: {tls: {mode: None}}\n`,
-    ['NotImplemented 6 spec.outbound.tls'],
+    `${policyHead}${targets}  outbound: {tls: {mode: Simple}}\n`,
+    ['NotImplemented 6 spec.outbound.tls.mode'],
   ],
 ];
 

@@ -435,10 +435,7 @@ describe('fields', () => {
 
 describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
-    [
-      outbound({ tls: { mode: 'Simple', sni: 'a', caBundle: { configMap: 'b' } } }),
-      'spec.outbound.tls',
-    ],
+    [outbound({ tls: { mode: 'Simple' } }), 'spec.outbound.tls.mode'],
     [
       outbound({ egress: { allow: [{ host: 'a.example', ports: [443] }] } }),
       'spec.outbound.egress.allow',

@@ -101,6 +101,9 @@ test('outbound is read with its durations in milliseconds, and nothing that is n
       hashOn: { kind: 'cookie', name: 'stick', ttlMs: 0 },
     },
   });
+  expect(read({ targetRefs, outbound: { tls: { mode: 'Mesh' } } }).outbound).toEqual({
+    tls: { mode: 'Mesh' },
+  });
   expect(read({ targetRefs, outbound: { timeouts: {} } }).outbound).toEqual({ timeouts: {} });
   expect(read({ targetRefs, outbound: { egress: {} } }).outbound).toBeUndefined();
 });

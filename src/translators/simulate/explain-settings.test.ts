@@ -74,3 +74,42 @@ describe('explain names each setting with its YAML', () => {
     );
   });
 });
+
+describe('TLS', () => {
+  const plain = aPod('plain', { ips: ['10.1.0.2'], isInMesh: false });
+  const tlsSteps = (mode: 'Auto' | 'Mesh' | 'None'): readonly (readonly string[])[] => {
+    const compiled = compile(
+      ...[cart, aSlice('cart', ['10.1.0.1', '10.1.0.2']), server, plain, client],
+      aPolicy('secure', { targets: onCart, outbound: { tls: { mode } } }),
+    );
+    const query = { from: 'web/client', to: 'cart.shop:80', method: 'GET', path: '/', headers: {} };
+    const explained = explainQuery(compiled.view, query, 'cluster.local');
+    if (!explained.ok) throw new Error(explained.error);
+    return explained.value.steps
+      .filter(({ at }) => at === 'tls')
+      .map(({ says, from }) => [says, ...from]);
+  };
+  const yaml = 'TrafficPolicy shop/secure spec.outbound.tls.mode';
+  const mutual =
+    'mutual TLS to 10.1.0.1:8080, which must prove spiffe://cluster.local/ns/shop/sa/cart';
+
+  test.each([
+    [
+      'Auto' as const,
+      [
+        [mutual, yaml],
+        ['plaintext to 10.1.0.2:8080, which is not in the mesh', yaml],
+      ],
+    ],
+    ['Mesh' as const, [[mutual, yaml]]],
+    [
+      'None' as const,
+      [
+        ['plaintext to 10.1.0.1:8080', yaml],
+        ['plaintext to 10.1.0.2:8080, which is not in the mesh', yaml],
+      ],
+    ],
+  ])('%s', (mode, expected) => {
+    expect(tlsSteps(mode)).toEqual(expected);
+  });
+});

@@ -190,7 +190,8 @@ function judgeEndpoint(
   endpoint: EndpointIr,
 ): { readonly steps: readonly Step[]; readonly outcome: Outcome } {
   const text = formatAddress(endpoint.ip, endpoint.port);
-  const usesMtls = endpoint.isInMesh && call.from.isInMesh;
+  const isMeshed = endpoint.isInMesh && call.from.isInMesh;
+  const usesMtls = isMeshed && cluster.tls.inMesh === 'mtls';
   const owner = view.podByIp(endpoint.ip);
   const inbound = owner && view.inbound(owner);
   const port = inbound && portOf(inbound.ports, endpoint.port);
@@ -198,8 +199,8 @@ function judgeEndpoint(
     at: 'tls',
     says: usesMtls
       ? `mutual TLS to ${text}, which must prove ${identitiesAt(cluster, endpoint).join(' or ')}`
-      : `plaintext to ${text}, which is not in the mesh`,
-    from: [],
+      : `plaintext to ${text}${isMeshed ? '' : ', which is not in the mesh'}`,
+    from: originTexts(cluster.tls.origins),
   };
   const reached = {
     endpoint: text,
@@ -267,7 +268,7 @@ function describeCluster(
     case 'refuse':
       return {
         at: 'cluster',
-        says: `${share}refused at once: nobody is known there, or egress allows known addresses only`,
+        says: `${share}refused at once: nobody is known there, egress allows known addresses only, or TLS is to be the mesh’s`,
         from,
       };
     case 'dns':

@@ -28,6 +28,7 @@ export const outboundSettings: fc.Arbitrary<OutboundSetting> = fc.record(
       },
       { requiredKeys: [] },
     ),
+    tls: fc.record({ mode: one('Auto', 'Mesh', 'None') }),
   },
   { requiredKeys: [] },
 );

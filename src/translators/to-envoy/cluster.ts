@@ -46,7 +46,7 @@ export function spellCluster(ir: ClusterIr): Cluster {
         ...spellOutlierDetection(ir.outlierDetection),
         common_lb_config: { healthy_panic_threshold: { value: 0 } },
         ignore_health_on_host_removal: true,
-        transport_socket_matches: spellSockets(ir),
+        ...spellSockets(ir),
       };
     case 'passthrough':
       return { ...base, type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
@@ -144,11 +144,34 @@ function spellHttpOptions(idle: string, maxRequestsPerConnection?: number): Clus
   };
 }
 
+const plaintext: ClusterTransportSocketMatch = {
+  name: 'plaintext',
+  match: {},
+  transport_socket: {
+    name: 'envoy.transport_sockets.raw_buffer',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+    },
+  },
+};
+
+/** Where endpoints outside the mesh are refused none is sent; one sent before would have to prove nobody's identity. */
+function spellSockets(
+  ir: ClusterIr,
+): Pick<Cluster, 'transport_socket' | 'transport_socket_matches'> {
+  const { inMesh, outside } = ir.tls;
+  if (inMesh === 'plaintext') return { transport_socket_matches: [plaintext] };
+  const mesh = spellMeshSockets(ir);
+  return outside === 'plaintext'
+    ? { transport_socket_matches: [...mesh, plaintext] }
+    : { transport_socket: spellUpstreamTls(ir.wire, []), transport_socket_matches: mesh };
+}
+
 /**
  * The first that matches counts. An endpoint of a Service that does not stand in any more has to
  * prove what the called one's have: it never falls back to plaintext.
  */
-function spellSockets(ir: ClusterIr): ClusterTransportSocketMatch[] {
+function spellMeshSockets(ir: ClusterIr): ClusterTransportSocketMatch[] {
   return [
     ...ir.standIns.map(({ service, spiffeIds }) => ({
       name: `mesh of ${service}`,
@@ -159,16 +182,6 @@ function spellSockets(ir: ClusterIr): ClusterTransportSocketMatch[] {
       name: 'mesh',
       match: { skerry: 'mtls' },
       transport_socket: spellUpstreamTls(ir.wire, ir.spiffeIds),
-    },
-    {
-      name: 'plaintext',
-      match: {},
-      transport_socket: {
-        name: 'envoy.transport_sockets.raw_buffer',
-        typed_config: {
-          '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
-        },
-      },
     },
   ];
 }

@@ -4,6 +4,7 @@ import {
   formatAddress,
   parseClusterName,
   type ClusterIr,
+  type ClusterTlsIr,
   type PlacementIr,
 } from '../../ir/index.js';
 import { namespaceOf, type SpiffeId } from '../../model/index.js';
@@ -46,7 +47,7 @@ export function toCluster(
   return {
     name,
     wire: wireOf(name),
-    kind: kindOf(destination),
+    kind: kindOf(destination, decided.tls),
     spiffeIds: acceptedIdentities(destination, read, tables),
     ...decided,
     placement,
@@ -105,10 +106,11 @@ export function toUnknownCluster(
 ): ClusterIr {
   // It is no Service of the mesh, so that only who calls has a say.
   const decided = toClusterSettings(callerSpeakers(caller));
+  const isOpen = egress.mode === 'AllowAny' && decided.tls.outside !== 'refused';
   return {
     name,
     wire: wireOf(name),
-    kind: { kind: egress.mode === 'AllowAny' ? 'passthrough' : 'refuse' },
+    kind: { kind: isOpen ? 'passthrough' : 'refuse' },
     spiffeIds: [],
     ...decided,
     placement: noPlacement,
@@ -121,13 +123,14 @@ function wireOf(name: string): ClusterIr['wire'] {
   return parseClusterName(name)?.wire ?? 'http';
 }
 
-function kindOf(destination: Destination): ClusterIr['kind'] {
+function kindOf(destination: Destination, { outside }: ClusterTlsIr): ClusterIr['kind'] {
   switch (destination.kind) {
     case 'group':
     case 'pod':
     case 'outside':
       return { kind: 'endpoints' };
     case 'dns':
+      if (outside === 'refused') return { kind: 'refuse' };
       return { kind: 'dns', hostname: destination.hostname, port: destination.port };
     case 'nowhere':
       return { kind: 'refuse' };

@@ -50,12 +50,12 @@ export function toEndpoints(
   const origins = originsOf(destination);
   switch (destination.kind) {
     case 'group': {
-      const endpoints = calledEndpoints(destination, read, tables);
       const { failover, origins: deciding } = place.placement;
+      const endpoints = usedEndpoints(destination, place, read, tables);
       const standIns = failover.flatMap(({ service, cluster }) => {
         const other = resolveClusterName(cluster, read, tables, settings);
         if (other?.kind !== 'group') return [];
-        return [{ service, endpoints: calledEndpoints(other, read, tables) }];
+        return [{ service, endpoints: usedEndpoints(other, place, read, tables) }];
       });
       const own = { service: destination.service, endpoints };
       const groups = toGroups({ own, standIns }, place);
@@ -70,13 +70,26 @@ export function toEndpoints(
         hasSidecarAt(destination.owner, port) &&
         takesMeshTls(destination.owner.pod, port, read, tables);
       const endpoint: EndpointIr = { ip, port, health: 'healthy', isInMesh };
+      const { isMeshOnly, origins: deciding } = place.placement;
       const localities = [{ zone: '', endpoints: [endpoint] }];
-      return { cluster: name, groups: [{ says: '', localities }], origins };
+      const groups = isMeshOnly && !isInMesh ? [] : [{ says: '', localities }];
+      return { cluster: name, groups, origins: [...origins, ...deciding] };
     }
     case 'dns':
     case 'nowhere':
       return undefined;
   }
+}
+
+/** The endpoints that a caller may use. */
+function usedEndpoints(
+  destination: Extract<Destination, { kind: 'group' }>,
+  { placement }: Place,
+  read: Read,
+  tables: DestinationTables,
+): readonly GroupEndpoint[] {
+  const all = calledEndpoints(destination, read, tables);
+  return placement.isMeshOnly ? all.filter(({ isInMesh }) => isInMesh) : all;
 }
 
 /** The endpoints as callers in the mesh see them: those that take no mesh TLS count as outside. */

@@ -6,6 +6,7 @@ import { loadBalancingFeature } from '../policies/load-balancing/feature.js';
 import { outlierDetectionFeature } from '../policies/outlier-detection/feature.js';
 import { retriesFeature } from '../policies/retries/feature.js';
 import { timeoutsFeature } from '../policies/timeouts/feature.js';
+import { tlsFeature } from '../policies/tls/feature.js';
 import type { Leaf, Speaker } from './settings.js';
 
 /** What policies decide of a cluster. */
@@ -17,6 +18,7 @@ export type ClusterSettings = Pick<
   | 'connections'
   | 'outlierDetection'
   | 'balancing'
+  | 'tls'
   | 'settings'
 >;
 
@@ -33,6 +35,7 @@ export const outboundLeaves: readonly Leaf<OutboundSetting, unknown>[] = [
   ...connectionsFeature.leaves,
   ...outlierDetectionFeature.leaves,
   ...loadBalancingFeature.leaves,
+  ...tlsFeature.leaves,
 ];
 
 const routeLeaves = [...timeoutsFeature.routeLeaves, ...retriesFeature.routeLeaves];
@@ -55,9 +58,10 @@ export function toClusterSettings(
   const connections = connectionsFeature.toCluster(speakers);
   const outliers = outlierDetectionFeature.toCluster(speakers, maxEjectedPercent);
   const balancing = loadBalancingFeature.toCluster(speakers);
-  const all = [timeouts, retries, connections, outliers, balancing];
+  const tls = tlsFeature.toCluster(speakers);
+  const all = [timeouts, retries, connections, outliers, balancing, tls];
   const settings = all.flatMap((each) => each.settings);
-  return { ...timeouts, ...retries, ...connections, ...outliers, ...balancing, settings };
+  return { ...timeouts, ...retries, ...connections, ...outliers, ...balancing, ...tls, settings };
 }
 
 /** What holds for calls of which `speakers` speak, as far as routes hold it. */

@@ -16,13 +16,19 @@ import {
   type ServiceRef,
 } from '../../model/index.js';
 import { loadBalancingFeature } from '../policies/load-balancing/feature.js';
+import { tlsFeature } from '../policies/tls/feature.js';
 import { chosenPort } from '../policies/routes/backends.js';
 import { resolveClusterName, type Destination, type NamingSettings } from './destination.js';
 import type { Setting, Speaker } from './settings.js';
 import type { EndpointTables, PolicyTables, WorkloadTables } from './tables.js';
 
 /** All endpoints are the same, to everybody. */
-export const noPlacement: PlacementIr = { locality: 'None', failover: [], origins: [] };
+export const noPlacement: PlacementIr = {
+  locality: 'None',
+  failover: [],
+  isMeshOnly: false,
+  origins: [],
+};
 
 /** Whether some endpoints come before others. */
 export function isPlaced(placement: PlacementIr): boolean {
@@ -34,7 +40,7 @@ export function equalPlacement(a: PlacementIr, b: PlacementIr): boolean {
   return equal({ ...a, origins: [] }, { ...b, origins: [] });
 }
 
-/** The order, and who decided it; an address that was called has one endpoint and no order. */
+/** The order, and who decided it; an address that was called has one endpoint, if any. */
 export function toPlacement(
   destination: Destination,
   speakers: readonly Speaker<OutboundSetting>[],
@@ -42,7 +48,10 @@ export function toPlacement(
   tables: EndpointTables,
   naming: NamingSettings,
 ): { readonly placement: PlacementIr; readonly settings: readonly SettingIr[] } {
-  if (destination.kind !== 'group') return { placement: noPlacement, settings: [] };
+  const { isMeshOnly, origins } = tlsFeature.toPlacement(speakers);
+  if (destination.kind !== 'group') {
+    return { placement: { ...noPlacement, isMeshOnly, origins }, settings: [] };
+  }
   const service = read.get(tables.services, destination.service);
   const decided = loadBalancingFeature.toPlacement(speakers, service && distributionOf(service));
   const { locality, settings } = decided;
@@ -56,7 +65,8 @@ export function toPlacement(
     placement: {
       locality,
       failover: [...failover].map(([key, cluster]) => ({ service: key, cluster })),
-      origins: settings.map(({ origin }) => origin),
+      isMeshOnly,
+      origins: [...settings.map(({ origin }) => origin), ...origins],
     },
     settings,
   };

@@ -163,7 +163,7 @@ const outbound: Readonly<Record<string, Entry>> = {
   'outlierDetection.maxEjectedPercent': ['Never more than these of the endpoints', '50'],
   'outbound.tls': 'TLS to the callee',
   'tls.mode': [
-    'Auto (mTLS to every endpoint in the mesh, else plaintext), Mesh (mTLS or refuse), Simple, Mutual or None',
+    'Auto (mTLS to every endpoint in the mesh, else plaintext), Mesh (mTLS or refuse) or None (plaintext); Simple and Mutual not yet',
     'Auto',
   ],
   'tls.sni': 'The name asked for',

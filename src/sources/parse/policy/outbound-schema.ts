@@ -1,6 +1,6 @@
 /** The schema of `outbound`. */
 import { z } from 'zod';
-import { notYet, strict } from './check.js';
+import { notCarriedOut, notYet, strict } from './check.js';
 import { outboundRetriesSchema } from './retries.js';
 import { serviceSchema } from './service-schema.js';
 import {
@@ -74,6 +74,11 @@ const tls = strict({
   sni: hostname.optional(),
   caBundle: strict({ configMap: objectName }).optional(),
   credential: strict({ secret: objectName }).optional(),
+}).superRefine(({ mode, ...others }, context) => {
+  const isOrigination = mode === 'Simple' || mode === 'Mutual';
+  for (const field of [...(isOrigination ? ['mode'] : []), ...Object.keys(others)]) {
+    context.addIssue({ ...notCarriedOut, path: [field] });
+  }
 });
 
 const egressAllow = strict({
@@ -89,7 +94,7 @@ export const outboundSchema = strict({
   loadBalancing: loadBalancing.optional(),
   connections: connections.optional(),
   outlierDetection: outlierDetection.optional(),
-  tls: notYet(tls).optional(),
+  tls: tls.optional(),
   egress: strict({
     mode: z.enum(['AllowAny', 'KnownOnly']).optional(),
     allow: notYet(z.array(egressAllow).max(256)).optional(),

@@ -7,6 +7,7 @@ import type {
   OutlierDetectionSetting,
   SuccessRateSetting,
   TimeoutsSetting,
+  TlsSetting,
 } from '../../../model/index.js';
 import type { OutboundEntry } from './outbound-schema.js';
 import { toOutboundRetrySetting } from './retries.js';
@@ -20,7 +21,7 @@ export function toOutboundSetting(
   entry: OutboundEntry,
   ownNamespace: string,
 ): OutboundSetting | undefined {
-  const { timeouts, retries, connections, outlierDetection, loadBalancing } = entry;
+  const { timeouts, retries, connections, outlierDetection, loadBalancing, tls } = entry;
   const setting = {
     ...(timeouts === undefined ? {} : { timeouts: toTimeouts(timeouts) }),
     ...(retries === undefined ? {} : { retries: toOutboundRetrySetting(retries) }),
@@ -31,6 +32,7 @@ export function toOutboundSetting(
     ...(loadBalancing === undefined
       ? {}
       : { loadBalancing: toLoadBalancing(loadBalancing, ownNamespace) }),
+    ...(tls === undefined ? {} : { tls: toTls(tls) }),
   };
   return Object.keys(setting).length === 0 ? undefined : setting;
 }
@@ -94,6 +96,12 @@ function toLoadBalancing(
       ? {}
       : { failover: failover.map((ref) => toServiceRef(ref, ownNamespace)) }),
   };
+}
+
+function toTls({ mode }: Entry<'tls'>): TlsSetting {
+  // The schema refuses the others.
+  const isKnown = mode === 'Auto' || mode === 'Mesh' || mode === 'None';
+  return isKnown ? { mode } : {};
 }
 
 /** The schema sees to it that one field is there. */
