@@ -48,6 +48,14 @@ export {
   type SignedIssuers,
 } from './offline-root.js';
 export { forgetRequest, requestIssuers, type PendingRequest } from './pending-request.js';
+export {
+  restoreBackup,
+  takeBackup,
+  type Backup,
+  type BackupFacts,
+  type RestoreOptions,
+} from './backup.js';
+export { writeOnce } from './private-files.js';
 export { importIssuers, type Imported, type ImportOptions } from './import.js';
 export { keyFingerprintOf } from './slot.js';
 export { CaError, type CaErrorCode } from './ca-error.js';

@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto'
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, ok, type Result } from '../lib/index.js';
-import { createFile, guarded, removeIfThere } from './private-files.js';
+import { guarded, removeIfThere, writeOnce } from './private-files.js';
 import { seal, unseal } from './sealed.js';
 import { fingerprintOf, keyFingerprintOf, pemBlocks, randomLabel } from './slot.js';
 import { certifyIssuer, createRoot, readIssuerRequest, type IssuerScope } from './x509.js';
@@ -46,7 +46,7 @@ export const offlineRootFiles = { certificate: 'root.pem', key: 'root-key.sealed
 
 /**
  * Writes the root into `directory`, making that (0700) when absent; never over a root that is there,
- * and never half. Rejects with a `CaError` when the directory cannot be written.
+ * and what fails in the middle is removed. Rejects with a `CaError` when the directory cannot be written.
  */
 export async function keepOfflineRoot(
   directory: string,
@@ -57,9 +57,9 @@ export async function keepOfflineRoot(
     fail(`there is a ${file} in ${directory} already, and a root is never written over another`);
   return guarded('write', directory, async () => {
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (!(await createFile(directory, key, sealedKey))) return refusal(key);
+    if (!(await writeOnce(directory, key, sealedKey))) return refusal(key);
     try {
-      if (await createFile(directory, certificate, certPem)) return ok(undefined);
+      if (await writeOnce(directory, certificate, certPem)) return ok(undefined);
     } catch (error) {
       await removeIfThere(join(directory, key));
       throw error;

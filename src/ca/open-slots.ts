@@ -80,7 +80,7 @@ function refuseSecondRoot(published: Published | undefined, bundle: string | und
   throw new CaError(
     'CaRootMissing',
     `a root of trust domain ${published?.trustDomain ?? 'unknown'} was published but the active slot is gone: ` +
-      'restore it from a backup, or remove every trace of the old root to begin a new mesh',
+      'restore it from a backup by skerry ca restore, or remove every trace of the old root to begin a new mesh',
   );
 }
 
@@ -146,7 +146,7 @@ export function readStored(stored: StoredAuthority, trustDomain: string, nowMs: 
   const published = text === undefined ? undefined : parsePublished(text);
   const active = slotOf('active');
   if (active === undefined) {
-    throw new CaError('CaRootMissing', 'the active slot is gone: restore it from a backup');
+    throw new CaError('CaRootMissing', 'the active slot is gone: restore it from a backup by skerry ca restore');
   }
   checkPublished(active, trustDomain, published ?? { trustDomain, roots: [active.fingerprint] });
   checkAlive(active, nowMs);

@@ -81,6 +81,25 @@ export async function writeNew(path: string, text: string, durability: Durabilit
   }
 }
 
+/**
+ * Makes a file, 0600, where an operator wants it: true when made; false when there was one. Without
+ * links, which the file systems of memory sticks do not know; what fails in the middle is removed.
+ */
+export async function writeOnce(directory: string, name: string, text: string): Promise<boolean> {
+  const path = join(directory, name);
+  return guarded('write', path, async () => {
+    try {
+      await writeNew(path, text, 'synced');
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return false;
+      await rm(path, { force: true });
+      throw error;
+    }
+    await syncDirectory(directory);
+    return true;
+  });
+}
+
 /** A name that readers pass over. */
 export function temporaryName(): string {
   return `${temporaryPrefix}${randomBytes(9).toString('hex')}`;

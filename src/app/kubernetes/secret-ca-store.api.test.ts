@@ -7,7 +7,9 @@ import {
   makeOfflineRoot,
   openAuthority,
   requestIssuers,
+  restoreBackup,
   signRequests,
+  takeBackup,
   type Authority,
   type AuthorityOptions,
 } from '../../ca/index.js';
@@ -237,4 +239,19 @@ test('intermediates of an offline root are requested from, and imported into, th
     'active.workload-issuer.pem',
     'published.json',
   ]);
+}, 60_000);
+
+test('a Secret that is lost comes back from a backup, and a control plane goes on with its root', async () => {
+  const namespace = await cluster().namespace();
+  const store = storeIn(namespace);
+  const [trustDomain, passphrase] = ['cluster.local', 'correct horse battery'];
+  const before = await openAuthority({ store, trustDomain, clock: systemClock });
+  const { text, root } = await takeBackup(store, trustDomain, passphrase, Date.now());
+  await cluster().client.send({ method: 'DELETE', path: secretPath(namespace) });
+  const options = { store, trustDomain, passphrase, text, nowMs: Date.now() };
+  expect(await restoreBackup({ ...options, over: 'older' })).toMatchObject({ value: { root } });
+  const publishedBundle = before.bundle();
+  const lost = { store: storeIn(namespace), trustDomain, clock: systemClock, publishedBundle };
+  const after = await openAuthority(lost);
+  expect(after.slots().active.workload?.chainPem).toBe(before.slots().active.workload?.chainPem);
 }, 60_000);
