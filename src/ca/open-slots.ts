@@ -146,7 +146,10 @@ export function readStored(stored: StoredAuthority, trustDomain: string, nowMs: 
   const published = text === undefined ? undefined : parsePublished(text);
   const active = slotOf('active');
   if (active === undefined) {
-    throw new CaError('CaRootMissing', 'the active slot is gone: restore it from a backup by skerry ca restore');
+    throw new CaError(
+      'CaRootMissing',
+      'the active slot is gone: restore it from a backup by skerry ca restore',
+    );
   }
   checkPublished(active, trustDomain, published ?? { trustDomain, roots: [active.fingerprint] });
   checkAlive(active, nowMs);
