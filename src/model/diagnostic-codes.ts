@@ -52,7 +52,8 @@ export const diagnosticCodes = {
   },
   BackendNotFound: {
     cause: 'a route names a Service, port or subset that does not exist',
-    remedy: 'create it or mend the reference; requests to it are answered 503 until then',
+    remedy:
+      'create it or mend the reference; until then the other backends of the route take its share, and where there are none calls are answered 503',
   },
   FailoverNotFound: {
     cause:

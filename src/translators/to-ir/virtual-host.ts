@@ -9,6 +9,7 @@ import { policyOrigin } from './attach.js';
 import { outboundRank, outboundSpeakers } from './attach-outbound.js';
 import type { HostVariant } from './called-host.js';
 import { resolveClusterName, type NamingSettings } from './destination.js';
+import type { GroupEndpoint } from './endpoint-group.js';
 import { groupEndpoints } from './endpoints.js';
 import type { Finding } from './finding.js';
 import { settingOrigins, toRouteSettings } from './outbound-settings.js';
@@ -38,11 +39,12 @@ export function toVirtualHost(
     ...backendContext(variant, service, world),
     settle: settler(variant, world),
   };
-  const { routes, findings } =
+  const { routes, findings, clusters } =
     policy === undefined
       ? {
           routes: [routesFeature.toPlainRoute(`${service.key}/any`, context.settle())],
           findings: [],
+          clusters: [],
         }
       : routesFeature.toRoutes(policy, variant.rules, context);
   const address = formatAddress(variant.ip, variant.port);
@@ -56,7 +58,7 @@ export function toVirtualHost(
       ...routes.flatMap((route) => settingOrigins(route.settings)),
     ],
   };
-  return { scope: variant.scope, ir, clusters: clustersOf(ir, variant), findings };
+  return { scope: variant.scope, ir, clusters: clustersOf(ir, variant, clusters), findings };
 }
 
 interface World {
@@ -80,6 +82,11 @@ function settler(variant: HostVariant, { read, tables }: World): RouteContext['s
 
 function backendContext(variant: HostVariant, service: Service, world: World): BackendContext {
   const { read, tables, settings } = world;
+  const endpointsOf = (cluster: string): readonly GroupEndpoint[] | undefined => {
+    const destination = resolveClusterName(cluster, read, tables, settings);
+    if (destination?.kind === 'group') return groupEndpoints(destination, read, tables);
+    return destination === undefined || destination.kind === 'nowhere' ? [] : undefined;
+  };
   return {
     ip: variant.ip,
     port: variant.port,
@@ -90,21 +97,23 @@ function backendContext(variant: HostVariant, service: Service, world: World): B
       const vips = other.clusterIPs.filter((ip) => read.get(tables.vips, ip) === other.key);
       return vips.find((ip) => familyOf(ip) === familyOf(variant.ip)) ?? vips[0];
     },
-    hasEndpoints: (cluster) => {
-      const destination = resolveClusterName(cluster, read, tables, settings);
-      return destination?.kind === 'group' && groupEndpoints(destination, read, tables).length > 0;
-    },
+    hasEndpoints: (cluster) => endpointsOf(cluster)?.length !== 0,
+    canTakeCalls: (cluster) =>
+      endpointsOf(cluster)?.some(({ health }) => health === 'healthy') ?? true,
   };
 }
 
-function clustersOf(ir: VirtualHostIr, host: HostVariant): readonly string[] {
+function clustersOf(
+  ir: VirtualHostIr,
+  host: HostVariant,
+  backends: readonly string[],
+): readonly string[] {
   // Without rules the call goes where it would have gone, and its cluster is fetched as ever.
   if (host.policy === undefined) return [];
-  const names = new Set([ownCluster(host)]);
+  const names = new Set([ownCluster(host), ...backends]);
   for (const { action } of ir.routes) {
     if (action.kind !== 'forward') continue;
     for (const { name } of action.clusters) names.add(name);
-    if (action.mirror !== undefined) names.add(action.mirror.cluster);
   }
   names.delete(refuseCluster);
   return [...names].sort();

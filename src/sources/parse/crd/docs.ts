@@ -52,7 +52,10 @@ const routes: Readonly<Record<string, Entry>> = {
   'routes[].backends': ['Where calls go, split by weight', 'the target itself'],
   'backends[].service': 'The name of a Service',
   'backends[].subset': 'Labels of those endpoints of the target that are meant',
-  'backends[].weight': ['The share among the weights, which need not add up to 100', '1'],
+  'backends[].weight': [
+    'The share among the weights, which need not add up to 100. The share of a backend that is missing or has no ready endpoint goes to the others, and to those of weight 0 when nobody else is left',
+    '1',
+  ],
   'routes[].rewrite': 'What the callee sees instead',
   'rewrite.path': 'The new path: of prefix and replace exactly one',
   'rewrite.hostname': 'The new Host header',

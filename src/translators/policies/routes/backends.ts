@@ -18,6 +18,8 @@ export interface BackendContext {
   /** The Service's virtual IP of the called address' family, or else its first one that it really has. */
   readonly vipOf: (service: Service) => string | undefined;
   readonly hasEndpoints: (cluster: string) => boolean;
+  /** It has an endpoint that is healthy, or is somebody outside the mesh of whom nothing is known. */
+  readonly canTakeCalls: (cluster: string) => boolean;
 }
 
 /** A cluster's name, or why there is none. */

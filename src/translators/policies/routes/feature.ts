@@ -51,21 +51,34 @@ export interface RouteContext extends BackendContext {
 
 const noChanges: HeaderChanges = { set: {}, add: {}, remove: [] };
 
+/** What became of a policy's rules. */
+export interface DecidedRoutes {
+  readonly routes: readonly RouteIr[];
+  readonly findings: readonly Finding[];
+  /** Of every backend and mirror that exists, whether it has a share now or may have one later. */
+  readonly clusters: readonly string[];
+}
+
+interface Found {
+  readonly findings: Finding[];
+  readonly clusters: Set<string>;
+}
+
 /** The routes of one address; the last one takes everything. */
 function toRoutes(
   policy: RoutePolicy,
   rules: readonly CallerRouteRule[],
   context: RouteContext,
-): { readonly routes: readonly RouteIr[]; readonly findings: readonly Finding[] } {
-  const findings: Finding[] = [];
-  const routes = rules.flatMap((entry) => routesOf(policy, entry, context, findings));
+): DecidedRoutes {
+  const found: Found = { findings: [], clusters: new Set() };
+  const routes = rules.flatMap((entry) => routesOf(policy, entry, context, found));
   // An empty list says: as if there were no routes.
   const unchanged = {
     ...toPlainRoute(`${policy.key}/no-routes`, context.settle()),
     origins: [policyOrigin(policy, section)],
   };
   const last = policy.routes.length === 0 ? unchanged : noMatch(policy);
-  return { routes: [...routes, last], findings };
+  return { routes: [...routes, last], findings: found.findings, clusters: [...found.clusters] };
 }
 
 /** The one route of addresses without rules: to the address called, as settings say. */
@@ -105,25 +118,31 @@ function routesOf(
   policy: RoutePolicy,
   { rule, index, matches }: CallerRouteRule,
   context: RouteContext,
-  findings: Finding[],
+  found: Found,
 ): readonly RouteIr[] {
   const field = `${section}[${String(index)}]`;
   const origins: readonly Origin[] = [policyOrigin(policy, field)];
-  const report = (where: string, { problem }: Resolved): void => {
+  const report = (where: string, { cluster, problem }: Resolved): void => {
+    if (cluster !== undefined) found.clusters.add(cluster);
     if (problem === undefined) return;
-    findings.push({
+    found.findings.push({
       object: `TrafficPolicy ${policy.key}`,
       field: `${field}.${where}`,
       ...problem,
     });
   };
   const decided = context.settle(ruleSettings(policy, rule, field));
-  const action = toAction(rule, decided.forward, context, report);
+  const split = toSplit(rule, context, report);
+  const action = toAction(rule, { ...decided.forward, clusters: split.clusters }, context, report);
+  const notes = split.setAside.map((index) => ({
+    says: `backends[${String(index)}] can take no call: its share goes to the others`,
+    origin: policyOrigin(policy, `${field}.backends[${String(index)}]`),
+  }));
   const faults =
     rule.fault === undefined
       ? []
       : faultFeature.describe(rule.fault, (name) => policyOrigin(policy, `${field}.${name}`));
-  const settings = action.kind === 'forward' ? [...faults, ...decided.settings] : [];
+  const settings = action.kind === 'forward' ? [...notes, ...faults, ...decided.settings] : [];
   const all: readonly RouteMatchIr[] =
     matches.length === 0 ? [{ headers: [], queryParams: [] }] : matches.map(toMatch);
   return all.map((match) => ({
@@ -165,7 +184,7 @@ type Report = (where: string, resolved: Resolved) => void;
 
 function toAction(
   rule: RouteRule,
-  forward: RouteSettings['forward'],
+  forward: RouteSettings['forward'] & Pick<Split, 'clusters'>,
   context: BackendContext,
   report: Report,
 ): RouteActionIr {
@@ -173,7 +192,6 @@ function toAction(
   const mirror = toMirror(rule, context, report);
   return {
     kind: 'forward',
-    clusters: toClusters(rule, context, report),
     ...(rule.rewrite?.path === undefined ? {} : { rewritePath: rule.rewrite.path }),
     ...(rule.rewrite?.hostname === undefined ? {} : { rewriteHost: rule.rewrite.hostname }),
     ...(mirror === undefined ? {} : { mirror }),
@@ -194,24 +212,56 @@ function toMirror(
   return { cluster: resolved.cluster, percent: rule.mirror.percent };
 }
 
-/** Clusters by weight, each once, in the order of the backends; never empty. */
-function toClusters(
-  rule: RouteRule,
-  context: BackendContext,
-  report: Report,
-): readonly { readonly name: string; readonly weight: number }[] {
-  if (rule.backends.length === 0) return [{ name: ownCluster(context), weight: 1 }];
-  const weights = new Map<string, number>();
-  for (const [index, backend] of rule.backends.entries()) {
+/** How calls are shared out among a rule's backends. */
+interface Split {
+  /** By weight, each once, in the order of the backends; never empty. */
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  /** The places of those whose share goes to the others. */
+  readonly setAside: readonly number[];
+}
+
+interface Share {
+  readonly index: number;
+  /** Absent: the backend does not exist. */
+  readonly cluster: string | undefined;
+  readonly weight: number;
+}
+
+function toSplit(rule: RouteRule, context: BackendContext, report: Report): Split {
+  if (rule.redirect !== undefined || rule.backends.length === 0) {
+    return { clusters: [{ name: ownCluster(context), weight: 1 }], setAside: [] };
+  }
+  const all = rule.backends.map((backend, index): Share => {
     const resolved = resolveBackend(backend, context);
     report(`backends[${String(index)}]`, resolved);
-    if (backend.weight === 0) continue;
-    // The share of a missing backend fails; it is not given to the others, who may not stand it.
-    const name = resolved.cluster ?? refuseCluster;
-    weights.set(name, (weights.get(name) ?? 0) + backend.weight);
+    return { index, cluster: resolved.cluster, weight: backend.weight };
+  });
+  const shares = shareOut(all, context);
+  const weights = new Map<string, number>();
+  for (const { cluster, weight } of shares) {
+    const name = cluster ?? refuseCluster;
+    weights.set(name, (weights.get(name) ?? 0) + weight);
   }
-  if (weights.size === 0) return [{ name: refuseCluster, weight: 1 }];
-  return [...weights].map(([name, weight]) => ({ name, weight }));
+  const sharing = new Set(shares.map(({ index }) => index));
+  return {
+    clusters: [...weights].map(([name, weight]) => ({ name, weight })),
+    setAside: all.flatMap(({ index, weight }) =>
+      weight === 0 || sharing.has(index) ? [] : [index],
+    ),
+  };
+}
+
+/**
+ * The share of a backend that can take no call goes to the others of its rule, and to those of
+ * weight 0 when nobody else is left: a Service may come later than the policy, or go first. With
+ * nobody left at all the shares are as written, and fail.
+ */
+function shareOut(all: readonly Share[], { canTakeCalls }: BackendContext): readonly Share[] {
+  const able = all.filter(({ cluster }) => cluster !== undefined && canTakeCalls(cluster));
+  const sharing = able.filter(({ weight }) => weight > 0);
+  if (sharing.length > 0) return sharing;
+  if (able.length > 0) return able.map((share) => ({ ...share, weight: 1 }));
+  return all.filter(({ weight }) => weight > 0);
 }
 
 /** The feature. */
