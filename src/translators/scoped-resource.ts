@@ -6,6 +6,8 @@ import type { Origin, Scope } from '../ir/index.js';
 export interface SharedResource extends EncodedResource {
   /** True: pushed to everybody in its scope. False: sent to who asks for it by name. */
   readonly isEager: boolean;
+  /** True: nothing can be reached by it, so what leads to it should lead elsewhere first. */
+  readonly isEmpty?: boolean;
   /** Objects it was made from, with the spec hash where one is known; each once. */
   readonly origins: readonly { readonly object: string; readonly hash?: string }[];
 }
@@ -29,6 +31,7 @@ export interface Scoped<Ir> {
 export interface Sharing {
   readonly scope: Scope;
   readonly isEager: boolean;
+  readonly isEmpty?: boolean;
   readonly origins: readonly Origin[];
 }
 
@@ -45,13 +48,18 @@ export function encodeNamed(
 /** Puts an encoded message into its scope. */
 export function share(
   encoded: EncodedResource,
-  { scope, isEager, origins }: Sharing,
+  { scope, isEager, isEmpty = false, origins }: Sharing,
 ): ScopedResource & { readonly scope: Scope } {
   const byText = new Map<string, SharedResource['origins'][number]>();
   for (const { object, hash } of origins) {
     byText.set(`${object} ${hash ?? ''}`, { object, ...(hash === undefined ? {} : { hash }) });
   }
   const { typeUrl, name } = encoded;
-  const resource = { ...encoded, isEager, origins: [...byText.values()] };
+  const resource = {
+    ...encoded,
+    isEager,
+    ...(isEmpty ? { isEmpty } : {}),
+    origins: [...byText.values()],
+  };
   return { scope, typeUrl, name, resource };
 }

@@ -51,7 +51,8 @@ export function clusterResource({ scope, isEager, ir }: Scoped<ClusterIr>): Shar
 /** The endpoints of a cluster. */
 export function endpointsResource({ scope, isEager, ir }: Scoped<EndpointsIr>): ScopedResource {
   const encoded = encodeNamed(typeUrls.endpoint, spellEndpoints(ir), ir.cluster);
-  return share(encoded, { scope, isEager, origins: ir.origins });
+  const isEmpty = ir.localities.every(({ endpoints }) => endpoints.length === 0);
+  return share(encoded, { scope, isEager, isEmpty, origins: ir.origins });
 }
 
 /** A virtual host. */

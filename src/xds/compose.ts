@@ -24,7 +24,7 @@ export interface ComposeOptions {
 
 /**
  * Takes from what waits now the items of one response, or undefined when there is nothing to say.
- * Removals of a type that others refer to are set aside.
+ * Of a type that others refer to, removals are set aside, and what has become empty.
  */
 export function compose(
   type: TypeState,
@@ -42,19 +42,19 @@ export function compose(
   return emptyAnswer(type);
 }
 
-/** Takes the removals that `mayRemove` lets go; undefined when there are none. */
+/** Takes what was set aside and `mayGo` lets go; undefined when there is none. */
 export function composeRemovals(
   type: TypeState,
   options: ComposeOptions,
-  mayRemove: (removal: Removal) => boolean,
+  mayGo: (name: string, removal: Removal) => boolean,
 ): ReadonlyMap<string, Shipped> | undefined {
   const items = new Map<string, Shipped>();
   for (const [name, todo] of type.pending.removals) {
-    if (!mayRemove(todo)) continue;
+    if (!mayGo(name, todo)) continue;
     type.pending.removals.delete(name);
     const item = decide(type, name, todo, options);
     // What has come back in the meantime waits in `now` by itself.
-    if (item !== 'hold' && item?.kind === 'gone') items.set(name, { item, todo });
+    if (item !== 'hold' && item !== undefined && isBreaking(item)) items.set(name, { item, todo });
   }
   return items.size > 0 ? items : undefined;
 }
@@ -80,6 +80,14 @@ function take(
     if (todo === undefined) continue;
     const item = decide(type, name, todo, options);
     if (item === 'hold') continue;
+    const isDeferred = type.rule.phase === 'make' && isHeld(type, name) && !options.isAwaited(name);
+    // An empty one that is asked for is answered at once.
+    const isAsked = item?.kind === 'set' && todo.isForced;
+    if (item !== undefined && isBreaking(item) && isDeferred && !isAsked) {
+      now.delete(name);
+      removals.set(name, { ...todo, decidedAt: options.generation });
+      continue;
+    }
     if (item?.kind === 'set') {
       const { resource } = item;
       const bytes = deltaResourceSize(resource.typeUrl, resource);
@@ -92,15 +100,16 @@ function take(
       }
     }
     now.delete(name);
-    if (item === undefined) continue;
-    const isDeferred = type.rule.phase === 'make' && isHeld(type, name) && !options.isAwaited(name);
-    if (item.kind === 'gone' && isDeferred) {
-      removals.set(name, { ...todo, decidedAt: options.generation });
-    } else items.set(name, { item, todo });
+    if (item !== undefined) items.set(name, { item, todo });
   }
   for (const [name, todo] of again) now.set(name, todo);
   if (items.size > 0) type.owesAnswer = false;
   return items;
+}
+
+/** Whoever still leads to it would fail. */
+function isBreaking(item: Item): boolean {
+  return item.kind === 'gone' || (item.kind === 'set' && item.resource.isEmpty === true);
 }
 
 function isHeld(type: TypeState, name: string): boolean {

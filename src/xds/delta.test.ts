@@ -7,6 +7,7 @@ import {
   cluster,
   endpoints,
   listener,
+  noEndpoints,
   remove,
   route,
   secret,
@@ -359,6 +360,39 @@ describe('order', () => {
     expect(words(rig.pump())).toEqual(['+b=2']);
     rig.turn(set([endpoints('a', '2')]));
     expect(words(rig.pump())).toEqual(['+a=2']);
+  });
+
+  test('endpoints that become none are sent when routes have had time to lead elsewhere', () => {
+    const rig = createRig({ isDelta: true });
+    rig.turn(
+      set([cluster('a'), endpoints('a'), cluster('b'), endpoints('b'), route('r', '1', 'a')]),
+    );
+    rig.delta(cds);
+    rig.delta(eds, { subscribe: ['a', 'b'] });
+    rig.delta(rds, { subscribe: ['r'] });
+    rig.settle();
+    rig.now += 2_000;
+    rig.turn(set([noEndpoints('a', '2'), endpoints('b', '2'), route('r', '2', 'b')]));
+    expect(words(rig.settle())).toEqual(['+b=2', '+r=2', '+a=2']);
+    rig.turn(set([endpoints('a', '3')]));
+    expect(words(rig.settle())).toEqual(['+a=3']);
+    rig.turn(set([noEndpoints('a', '4')]));
+    expect(words(rig.settle())).toEqual(['+a=4']);
+  });
+
+  test('endpoints that become none do not wait for a route that is refused', () => {
+    const rig = createRig({ isDelta: true });
+    rig.turn(set([cluster('a'), endpoints('a'), route('r', '1', 'a')]));
+    rig.delta(cds);
+    rig.delta(eds, { subscribe: ['a'] });
+    rig.delta(rds, { subscribe: ['r'] });
+    rig.settle();
+    rig.now += 2_000;
+    rig.turn(set([noEndpoints('a', '2'), route('r', 'bad', 'a')]));
+    const [sent] = rig.pump();
+    if (sent === undefined) throw new Error('nothing was sent');
+    rig.nack(sent, 'no');
+    expect(words(rig.settle())).toEqual(['+a=2']);
   });
 
   test('the endpoints of a changed cluster are sent again right after it (go-control-plane#245, envoy#46383)', () => {

@@ -12,6 +12,7 @@ import {
   endpoints,
   listener,
   meshScope,
+  noEndpoints,
   readResponse,
   route,
   virtualHost,
@@ -29,7 +30,7 @@ type Step =
   | { readonly kind: 'leave'; readonly at: number };
 
 interface Edit {
-  readonly what: 'cluster' | 'endpoints' | 'route' | 'host' | 'listener' | 'drop';
+  readonly what: 'cluster' | 'endpoints' | 'empty' | 'route' | 'host' | 'listener' | 'drop';
   readonly at: number;
   readonly to: number;
   readonly isBad: boolean;
@@ -46,6 +47,7 @@ function histories(faults: Faults): fc.Arbitrary<readonly Step[]> {
     what: fc.constantFrom<Edit['what'][]>(
       'cluster',
       'endpoints',
+      'empty',
       'route',
       'route',
       'host',
@@ -122,6 +124,10 @@ class Truth {
         return this.cluster(name, edit.isBad);
       case 'endpoints':
         return this.table(cds).has(name) ? [this.put(endpoints(name, this.text(eds, false)))] : [];
+      case 'empty':
+        return this.table(cds).has(name)
+          ? [this.put(noEndpoints(name, this.text(eds, false)))]
+          : [];
       case 'route':
       case 'host': {
         const [typeUrl, own] =

@@ -12,7 +12,7 @@ export interface Todo {
   readonly captured?: { readonly resource: XdsResource | undefined };
 }
 
-/** A removal, and when it was found to be one. */
+/** A removal, or something that became empty, and when it was found to be so. */
 export interface Removal extends Todo {
   /** The newest generation then: what refers to the name must be of this one or newer. */
   readonly decidedAt: number;
@@ -24,7 +24,7 @@ export interface Pending {
   readonly next: Map<string, Todo>;
   /** For the next response. */
   readonly now: Map<string, Todo>;
-  /** Removals that wait until nothing refers to the name any more. */
+  /** Removals, and what became empty, that wait until nothing refers to the name any more. */
   readonly removals: Map<string, Removal>;
   /** While a rejected response is taken apart: which names may go together, in order. */
   groups: readonly (readonly string[])[];

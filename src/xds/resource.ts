@@ -10,6 +10,8 @@ export interface XdsResource {
   readonly bytes: Uint8Array;
   /** True: part of the wildcard set of its scope. False: sent only to who asks for it by name. */
   readonly isEager: boolean;
+  /** True: nothing can be reached by it, so what leads to it should lead elsewhere first. */
+  readonly isEmpty?: boolean;
   /** Objects it was made from, `Kind namespace/name`, with the spec hash where one is known. */
   readonly origins: readonly { readonly object: string; readonly hash?: string }[];
 }

@@ -8,7 +8,7 @@ import {
 import type { CacheListener, ScopedView } from './cache.js';
 import { compose, composeRemovals, type ComposeOptions } from './compose.js';
 import { spellDelta } from './delta.js';
-import { merge, oldestGeneration, promote, type Todo } from './pending.js';
+import { merge, oldestGeneration, promote, type Removal, type Todo } from './pending.js';
 import type { XdsResource } from './resource.js';
 import { freeRule, type ProtocolRules, type TypeRule } from './rules.js';
 import { spellSotw } from './sotw.js';
@@ -265,6 +265,10 @@ export function createStreamState(options: {
     }
   };
 
+  /** Whoever still leads to what became empty would fail with the old form too, so it may go earlier. */
+  const mayGo = (type: TypeState, name: string, { decidedAt }: Removal): boolean =>
+    newest(type, name) === undefined ? waves.mayRemove(decidedAt) : waves.isThrough(decidedAt);
+
   const dropLost = (): void => {
     for (const type of types.values()) {
       const flight = type.inFlight;
@@ -287,7 +291,7 @@ export function createStreamState(options: {
       ship(
         type,
         (composing) =>
-          composeRemovals(type, composing, ({ decidedAt }) => waves.mayRemove(decidedAt)),
+          composeRemovals(type, composing, (name, removal) => mayGo(type, name, removal)),
         out,
       );
     }

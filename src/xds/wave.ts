@@ -11,6 +11,8 @@ export interface Waves {
   advance(ship: (type: TypeState) => boolean): void;
   /** A name of a `make` type went away before it was sent, so what refers to it must not go out. */
   vanished(): void;
+  /** True when all that refers to others has been answered, or waited for, up to `generation`. */
+  isThrough(generation: number): boolean;
   /** True when nothing the client holds can still refer to what went away in `generation`. */
   mayRemove(generation: number): boolean;
   isActive(): boolean;
@@ -76,7 +78,11 @@ export function createWaves(options: {
     return true;
   };
 
+  const isThrough = (generation: number): boolean =>
+    generation <= completed || (wave === undefined && !hasWork());
+
   return {
+    isThrough,
     setTypes: (nextMake, nextUse) => {
       // A type that joins in the middle waits for the next wave.
       const present = wave === undefined ? undefined : use[wave.stage];
@@ -111,7 +117,7 @@ export function createWaves(options: {
         [...parked.keys()].some((name) => held.get(name)?.version !== undefined),
       );
       if (isStale) return false;
-      return generation <= completed || (wave === undefined && !hasWork());
+      return isThrough(generation);
     },
     isActive: () => wave !== undefined,
   };

@@ -44,6 +44,11 @@ export function endpoints(name: string, text = '1'): XdsResource {
   );
 }
 
+/** The endpoints of the cluster of that name: none. */
+export function noEndpoints(name: string, text = '1'): XdsResource {
+  return { ...endpoints(name, text), isEmpty: true };
+}
+
 /** A route configuration that refers to `to`. */
 export function route(name: string, text = '1', to = 'none'): XdsResource {
   return resource(
