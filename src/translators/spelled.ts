@@ -45,7 +45,9 @@ const eagerInMesh: Sharing = { scope: meshScope, isEager: true, origins: [] };
 export function clusterResource({ scope, isEager, ir }: Scoped<ClusterIr>): SharedIn {
   const encoded = encodeNamed(typeUrls.cluster, spellCluster(ir), ir.name);
   const origins = [...ir.origins, ...settingOrigins(ir.settings)];
-  return share(encoded, { scope, isEager, origins });
+  // Nobody may answer any more: as with endpoints, routes have to lead elsewhere first.
+  const isEmpty = ir.kind.kind === 'endpoints' && ir.spiffeIds.length === 0;
+  return share(encoded, { scope, isEager, isEmpty, origins });
 }
 
 /** The endpoints of a cluster. */

@@ -80,12 +80,15 @@ function take(
     if (todo === undefined) continue;
     const item = decide(type, name, todo, options);
     if (item === 'hold') continue;
-    const isDeferred = type.rule.phase === 'make' && isHeld(type, name) && !options.isAwaited(name);
-    // An empty one that is asked for is answered at once.
-    const isAsked = item?.kind === 'set' && todo.isForced;
-    if (item !== undefined && isBreaking(item) && isDeferred && !isAsked) {
+    const isDeferred = item !== undefined && isBreaking(item) && isReferredTo(type, name);
+    if (isDeferred && !(item.kind === 'gone' && options.isAwaited(name))) {
+      const isForced = item.kind === 'gone' && todo.isForced;
+      removals.set(name, { ...todo, isForced, decidedAt: options.generation });
       now.delete(name);
-      removals.set(name, { ...todo, decidedAt: options.generation });
+      const had = type.held.get(name)?.resource;
+      const mustAnswer = item.kind === 'set' && (todo.isForced || options.isAwaited(name));
+      // The client waits for an answer, and the form that still works is one.
+      if (mustAnswer) items.set(name, { item: had === undefined ? item : setTo(had), todo });
       continue;
     }
     if (item?.kind === 'set') {
@@ -112,8 +115,13 @@ function isBreaking(item: Item): boolean {
   return item.kind === 'gone' || (item.kind === 'set' && item.resource.isEmpty === true);
 }
 
-function isHeld(type: TypeState, name: string): boolean {
-  return type.held.get(name)?.version !== undefined;
+function setTo(resource: XdsResource): Item {
+  return { kind: 'set', resource };
+}
+
+/** The client holds it, and other types may lead to it. */
+function isReferredTo(type: TypeState, name: string): boolean {
+  return type.rule.phase === 'make' && type.held.get(name)?.version !== undefined;
 }
 
 function decide(

@@ -380,6 +380,33 @@ describe('order', () => {
     expect(words(rig.settle())).toEqual(['+a=4']);
   });
 
+  test('a changed cluster gets the endpoints that still work, before they become none', () => {
+    const rig = createRig({ isDelta: true });
+    rig.turn(set([cluster('a'), endpoints('a'), cluster('b'), route('r', '1', 'a')]));
+    rig.delta(cds);
+    rig.delta(eds, { subscribe: ['a'] });
+    rig.delta(rds, { subscribe: ['r'] });
+    rig.settle();
+    rig.now += 2_000;
+    rig.turn(set([cluster('a', '2'), noEndpoints('a', '2'), route('r', '2', 'b')]));
+    expect(words(rig.settle())).toEqual(['+a=2', '+a=1', '+r=2', '+a=2']);
+    expect(rig.settle()).toEqual([]);
+  });
+
+  test('a cluster in which nobody may answer any more is sent after the routes that leave it', () => {
+    const rig = createRig({ isDelta: true });
+    rig.turn(set([cluster('a'), endpoints('a'), cluster('b'), route('r', '1', 'a')]));
+    rig.delta(cds);
+    rig.delta(eds, { subscribe: ['a'] });
+    rig.delta(rds, { subscribe: ['r'] });
+    rig.settle();
+    rig.now += 2_000;
+    const nobody = { ...cluster('a', '2'), isEmpty: true };
+    rig.turn(set([nobody, noEndpoints('a', '2'), route('r', '2', 'b')]));
+    expect(words(rig.settle()).slice(0, 2)).toEqual(['+r=2', '+a=2']);
+    expect(rig.settle()).toEqual([]);
+  });
+
   test('endpoints that become none do not wait for a route that is refused', () => {
     const rig = createRig({ isDelta: true });
     rig.turn(set([cluster('a'), endpoints('a'), route('r', '1', 'a')]));
