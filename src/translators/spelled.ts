@@ -53,7 +53,9 @@ export function clusterResource({ scope, isEager, ir }: Scoped<ClusterIr>): Shar
 /** The endpoints of a cluster. */
 export function endpointsResource({ scope, isEager, ir }: Scoped<EndpointsIr>): ScopedResource {
   const encoded = encodeNamed(typeUrls.endpoint, spellEndpoints(ir), ir.cluster);
-  const isEmpty = ir.localities.every(({ endpoints }) => endpoints.length === 0);
+  const isEmpty = ir.groups.every(({ localities }) =>
+    localities.every(({ endpoints }) => endpoints.length === 0),
+  );
   return share(encoded, { scope, isEager, isEmpty, origins: ir.origins });
 }
 

@@ -18,6 +18,11 @@ const cluster = (name: string, test: string): Proof => ({
   test,
 });
 
+const placement = (name: string, test: string): Proof => ({
+  file: `suites/outbound-placement/${name}.e2e.ts`,
+  test,
+});
+
 const shape = suite('routes', 'matches');
 const backends = suite('routes', 'may be %s');
 const byCaller = suite('routes', '%s');
@@ -28,8 +33,7 @@ const retries = (test: string): Proof => suite('outbound-retries', test);
 /** Shown by goldens and unit tests only; with all below them. Take them out when they have a test with traffic. */
 export const withoutTraffic: readonly string[] = [
   'spec.targetRefs[].sectionName',
-  'spec.mode',
-  'spec.outbound.loadBalancing',
+  ...['algorithm', 'hashOn', 'slowStart'].map((name) => `spec.outbound.loadBalancing.${name}`),
   'spec.inbound.mtls.ports',
   'spec.inbound.mtls.floor',
   ...[
@@ -49,6 +53,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.targetRefs[].name': timeouts('of the Service is nearer than its namespace’s'),
   'spec.targetRefs[].namespace': suite('routes', 'replaces the producer’s routes'),
   'spec.targetRefs[].selector': timeouts('of the caller’s own pods is nearest'),
+  'spec.mode': suite('audit', 'lets HTTP requests pass'),
   'spec.routes': shape,
   'spec.routes[].matches': byCaller,
   'spec.routes[].matches[].headers': suite('routes', 'not when the header %s is %s'),
@@ -85,6 +90,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.outbound.outlierDetection.consecutiveGatewayErrors': limits('consecutiveGatewayErrors'),
   'spec.outbound.outlierDetection.maxEjectedPercent': limits('maxEjectedPercent'),
   'spec.outbound.outlierDetection.successRate': limits('successRate: who fails more often'),
+  'spec.outbound.loadBalancing': placement('outbound-locality', 'a zone is drained'),
+  'spec.outbound.loadBalancing.failover': placement('outbound-failover', 'a Service is drained'),
   'spec.outbound.egress': suite(
     'services',
     '%s is reached under AllowAny, and not under KnownOnly',
@@ -98,6 +105,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.inbound.authorization.allow[].when': suite('authorization-when', 'answers %j with %d'),
   'spec.inbound.authorization.allow[].when[].claim': suite('jwt', 'opens what its claims open'),
   'spec.inbound.authorization.allow[].when[].issuer': suite('jwt', 'of another issuer opens'),
+  'spec.inbound.rateLimit': suite('rate-limit', 'no more are let in than the rate and the burst'),
+  'spec.inbound.rateLimit.perIdentity': suite('rate-limit', 'one who calls too often is refused'),
   'spec.inbound.jwt': suite('jwt', '%s is refused, even where none is asked for'),
   'spec.inbound.jwt.issuers[].jwks.configMap': suite('jwt', 'a ConfigMap that is no key set'),
   'spec.inbound.jwt.issuers[].forward': suite('jwt', 'is not shown to the app unless'),
