@@ -27,13 +27,13 @@ const shape = suite('routes', 'matches');
 const backends = suite('routes', 'may be %s');
 const byCaller = suite('routes', '%s');
 const limits = (test: string): Proof => suite('outbound-limits', test);
+const balancing = (test: string): Proof => suite('outbound-balancing', test);
 const timeouts = (test: string): Proof => suite('outbound-timeouts', test);
 const retries = (test: string): Proof => suite('outbound-retries', test);
 
 /** Shown by goldens and unit tests only; with all below them. Take them out when they have a test with traffic. */
 export const withoutTraffic: readonly string[] = [
   'spec.targetRefs[].sectionName',
-  ...['algorithm', 'hashOn', 'slowStart'].map((name) => `spec.outbound.loadBalancing.${name}`),
   'spec.inbound.mtls.ports',
   'spec.inbound.mtls.floor',
   ...[
@@ -92,6 +92,12 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.outbound.outlierDetection.successRate': limits('successRate: who fails more often'),
   'spec.outbound.loadBalancing': placement('outbound-locality', 'a zone is drained'),
   'spec.outbound.loadBalancing.failover': placement('outbound-failover', 'a Service is drained'),
+  'spec.outbound.loadBalancing.algorithm': balancing('RoundRobin goes on to the next'),
+  'spec.outbound.loadBalancing.hashOn': balancing('hashOn a header'),
+  'spec.outbound.loadBalancing.hashOn.cookie': balancing('hashOn a cookie'),
+  'spec.outbound.loadBalancing.hashOn.sourceIP': balancing('hashOn the caller’s address'),
+  'spec.outbound.loadBalancing.hashOn.queryParam': balancing('hashOn a query parameter'),
+  'spec.outbound.loadBalancing.slowStart': balancing('slowStart: a new server gets'),
   'spec.outbound.egress': suite(
     'services',
     '%s is reached under AllowAny, and not under KnownOnly',
@@ -105,6 +111,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.inbound.authorization.allow[].when': suite('authorization-when', 'answers %j with %d'),
   'spec.inbound.authorization.allow[].when[].claim': suite('jwt', 'opens what its claims open'),
   'spec.inbound.authorization.allow[].when[].issuer': suite('jwt', 'of another issuer opens'),
+  'spec.inbound.connections': suite('inbound-connections', 'what comes beyond the limit is closed'),
   'spec.inbound.rateLimit': suite('rate-limit', 'no more are let in than the rate and the burst'),
   'spec.inbound.rateLimit.perIdentity': suite('rate-limit', 'one who calls too often is refused'),
   'spec.inbound.jwt': suite('jwt', '%s is refused, even where none is asked for'),
