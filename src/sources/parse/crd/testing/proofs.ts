@@ -98,6 +98,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.outbound.loadBalancing.hashOn.sourceIP': balancing('hashOn the caller’s address'),
   'spec.outbound.loadBalancing.hashOn.queryParam': balancing('hashOn a query parameter'),
   'spec.outbound.loadBalancing.slowStart': balancing('slowStart: a new server gets'),
+  'spec.outbound.tls': suite('outbound-tls', 'an endpoint outside the mesh gets no call'),
   'spec.outbound.egress': suite(
     'services',
     '%s is reached under AllowAny, and not under KnownOnly',
