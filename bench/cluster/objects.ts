@@ -96,7 +96,8 @@ export function podObject(index: number, replica: number, endpoints: number): Po
       spec: {
         serviceAccountName: 'app',
         nodeName: 'node-1',
-        containers: [{ name: 'app', image: 'app', ports: [{ name: 'http', containerPort: port }] }],
+        // No declared ports: the eager layout then has the Services alone, as other control planes have.
+        containers: [{ name: 'app', image: 'app' }],
       },
     },
     status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },

@@ -3,6 +3,7 @@ import type { Clock } from '../lib/index.js';
 import type { ResourceCache } from './cache.js';
 import type { DiscoveryDoor, DiscoveryEvents, ProxySnapshot, StreamIdentity } from './events.js';
 import { createGate } from './gate.js';
+import { createOutflow } from './outflow.js';
 import type { ProtocolRules } from './rules.js';
 import { openSession, type Session, type SessionContext, type StreamLimits } from './session.js';
 import { createSlices } from './slices.js';
@@ -19,6 +20,8 @@ export interface DiscoveryOptions<I extends StreamIdentity> {
   readonly limits?: Partial<StreamLimits>;
   /** Streams that are authenticated or admitted at the same time; default 32. */
   readonly admissionsAtOnce?: number;
+  /** Nothing is written to any stream while this much waits in all; default 64 MB. */
+  readonly outflowBytes?: number;
   /** Runs its argument after a turn of the event loop; default setImmediate. */
   readonly defer?: (task: () => void) => void;
 }
@@ -50,6 +53,7 @@ const sliceMs = 10;
 
 const defaultLimits: StreamLimits = {
   firstRequestMs: 15_000,
+  slowMs: 5_000,
   stallMs: 60_000,
   softBytes: 4_000_000,
   hardBytes: 64_000_000,
@@ -63,12 +67,19 @@ export function createDiscovery<I extends StreamIdentity>(
   const { clock } = options;
   const defer = options.defer ?? ((task: () => void): void => void setImmediate(task));
   const sessions = new Map<string, Session<I>>();
+  const outflow = createOutflow({
+    softBytes: options.outflowBytes ?? 64_000_000,
+    onRoom: () => {
+      slices.resume();
+    },
+  });
   const slices = createSlices<Session<I>>({
     run: (session) => {
       session.pump();
     },
     defer,
     now: () => clock.now(),
+    mayRun: () => outflow.hasRoom(),
     sliceMs,
   });
   const context: SessionContext<I> = {
@@ -78,6 +89,7 @@ export function createDiscovery<I extends StreamIdentity>(
     door: options.door,
     events: options.events,
     limits: { ...defaultLimits, ...options.limits },
+    outflow,
     gate: createGate({ limit: options.admissionsAtOnce ?? 32, maxQueued: 20_000, defer }),
   };
   let isServing = false;

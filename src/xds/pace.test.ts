@@ -2,11 +2,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { createFlow } from './flow.js';
 import { createGate } from './gate.js';
+import { createOutflow } from './outflow.js';
 import { createSlices } from './slices.js';
 
 describe('slices', () => {
   const rig = (msEach: number) => {
     const time = { now: 0 };
+    const may = { run: true };
     const deferred: (() => void)[] = [];
     const ran: string[] = [];
     const slices = createSlices<string>({
@@ -16,6 +18,7 @@ describe('slices', () => {
       },
       defer: (task) => deferred.push(task),
       now: () => time.now,
+      mayRun: () => may.run,
       sliceMs: 10,
     });
     const turn = (): number => {
@@ -23,7 +26,7 @@ describe('slices', () => {
       for (const task of deferred.splice(0)) task();
       return ran.length - before;
     };
-    return { slices, ran, turn };
+    return { slices, ran, turn, may };
   };
 
   test('after ten milliseconds the event loop has its turn', () => {
@@ -47,6 +50,38 @@ describe('slices', () => {
     slices.add('a');
     while (turn() > 0);
     expect(ran).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  test('while it may not run nothing does, and then all in the order in which they came', () => {
+    const { slices, ran, turn, may } = rig(0);
+    slices.add('a');
+    may.run = false;
+    slices.add('b');
+    turn();
+    slices.add('c');
+    turn();
+    expect(ran).toEqual([]);
+    may.run = true;
+    slices.resume();
+    turn();
+    expect(ran).toEqual(['a', 'b', 'c']);
+  });
+});
+
+describe('the outflow', () => {
+  test('it is full at its bound, and tells when half of that has gone', () => {
+    let told = 0;
+    const outflow = createOutflow({ softBytes: 100, onRoom: () => (told += 1) });
+    outflow.add(99);
+    expect(outflow.hasRoom()).toBe(true);
+    outflow.add(1);
+    expect(outflow.hasRoom()).toBe(false);
+    outflow.remove(49);
+    expect([outflow.hasRoom(), told]).toEqual([false, 0]);
+    outflow.remove(1);
+    expect([outflow.hasRoom(), told]).toEqual([true, 1]);
+    outflow.remove(50);
+    expect(told).toBe(1);
   });
 });
 
@@ -127,15 +162,21 @@ describe('the flow', () => {
     const time = { now: 0 };
     const flushes: (() => void)[] = [];
     const drained: number[] = [];
+    const unsent = { bytes: 0 };
     const flow = createFlow({
       write: (_bytes, flushed) => flushes.push(flushed),
       onDrained: () => drained.push(time.now),
       now: () => time.now,
       softBytes: 100,
       hardBytes: 1_000,
+      slowMs: 20,
       stallMs: 60,
+      outflow: {
+        add: (bytes) => (unsent.bytes += bytes),
+        remove: (bytes) => (unsent.bytes -= bytes),
+      },
     });
-    return { flow, flushes, drained, time };
+    return { flow, flushes, drained, time, unsent };
   };
 
   test('it blocks at the soft bound and tells when half of it has gone', () => {
@@ -160,6 +201,34 @@ describe('the flow', () => {
     expect(flow.isStuck()).toBe(true);
     flushes[0]?.();
     expect(flow.isStuck()).toBe(false);
+  });
+
+  test('others wait for its bytes until it is slow, and again when it has taken them all', () => {
+    const { flow, flushes, time, unsent } = rig();
+    flow.send(new Uint8Array(10));
+    flow.send(new Uint8Array(5));
+    expect(unsent.bytes).toBe(15);
+    time.now = 19;
+    flow.tick();
+    expect(unsent.bytes).toBe(15);
+    time.now = 20;
+    flow.tick();
+    expect(unsent.bytes).toBe(0);
+    flow.send(new Uint8Array(7));
+    for (const flush of flushes.splice(0)) flush();
+    expect([unsent.bytes, flow.pendingBytes()]).toEqual([0, 0]);
+    flow.send(new Uint8Array(3));
+    expect(unsent.bytes).toBe(3);
+  });
+
+  test('nobody waits for one that has ended, whatever its transport still reports', () => {
+    const { flow, flushes, unsent } = rig();
+    flow.send(new Uint8Array(10));
+    flow.send(new Uint8Array(5));
+    flow.end();
+    expect(unsent.bytes).toBe(0);
+    for (const flush of flushes) flush();
+    expect([unsent.bytes, flow.pendingBytes()]).toEqual([0, 0]);
   });
 
   test('it is stuck when too much waits', () => {

@@ -17,6 +17,7 @@ import type {
 } from './events.js';
 import { createFlow } from './flow.js';
 import type { Gate } from './gate.js';
+import type { Outflow } from './outflow.js';
 import type { ProtocolRules } from './rules.js';
 import type { StreamStanding } from './standing.js';
 import { createStreamState, type StreamState } from './stream-state.js';
@@ -26,6 +27,8 @@ import type { Refusal, StreamPort } from './transport.js';
 export interface StreamLimits {
   /** A stream must speak within this after it is authenticated. */
   readonly firstRequestMs: number;
+  /** A client that has not taken a write within this is not waited for by others. */
+  readonly slowMs: number;
   /** A write must be taken by the client within this. */
   readonly stallMs: number;
   /** Nothing is written while this much waits. */
@@ -45,6 +48,7 @@ export interface SessionContext<I extends StreamIdentity> {
   readonly door: DiscoveryDoor<I>;
   readonly events: DiscoveryEvents;
   readonly gate: Gate;
+  readonly outflow: Pick<Outflow, 'add' | 'remove'>;
 }
 
 /** One stream. */
@@ -107,6 +111,7 @@ export function openSession<I extends StreamIdentity>(
       own.onDirty();
     },
     now: () => clock.now(),
+    outflow: context.outflow,
     ...limits,
   });
 
@@ -123,6 +128,7 @@ export function openSession<I extends StreamIdentity>(
     isEnded = true;
     cancelTimer();
     cancelExpiry();
+    flow.end();
     const ended = live;
     live = undefined;
     if (ended !== undefined) {
@@ -319,6 +325,7 @@ export function openSession<I extends StreamIdentity>(
         port.destroy();
         return false;
       }
+      flow.tick();
       return live?.state.isWaiting() === true;
     },
     close,

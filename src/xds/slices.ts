@@ -5,13 +5,19 @@ export interface Slices<T> {
   /** Puts `item` in line; one that waits already is not put twice. */
   add(item: T): void;
   delete(item: T): void;
+  /** Goes on, after `mayRun` was false. */
+  resume(): void;
 }
 
-/** Runs `run` over the items added, up to `sliceMs` at a stretch, the rest after a turn of the loop. */
+/**
+ * Runs `run` over the items added, up to `sliceMs` at a stretch, the rest after a turn of the loop.
+ * While `mayRun` is false they wait, in the order in which they came.
+ */
 export function createSlices<T>(options: {
   run(item: T): void;
   defer(task: () => void): void;
   now(): number;
+  mayRun(): boolean;
   readonly sliceMs: number;
 }): Slices<T> {
   const waiting = new Set<T>();
@@ -23,6 +29,7 @@ export function createSlices<T>(options: {
     // What is added meanwhile has its turn later: each waits once, all get their share.
     const batch = [...waiting];
     for (const item of batch) {
+      if (!options.mayRun()) return;
       if (!waiting.delete(item)) continue;
       options.run(item);
       if (options.now() >= until) break;
@@ -31,7 +38,7 @@ export function createSlices<T>(options: {
   };
 
   const schedule = (): void => {
-    if (isScheduled) return;
+    if (isScheduled || !options.mayRun()) return;
     isScheduled = true;
     options.defer(work);
   };
@@ -43,6 +50,9 @@ export function createSlices<T>(options: {
     },
     delete: (item) => {
       waiting.delete(item);
+    },
+    resume: () => {
+      if (waiting.size > 0) schedule();
     },
   };
 }
