@@ -36,15 +36,9 @@ export const withoutTraffic: readonly string[] = [
   'spec.targetRefs[].sectionName',
   'spec.inbound.mtls.ports',
   'spec.inbound.mtls.floor',
-  ...[
-    'spec.routes[].matches',
-    'spec.inbound.authorization.deny',
-    'spec.inbound.authorization.allow',
-  ].flatMap((place) => [
-    `${place}[].from[].spiffe`,
-    `${place}[].from[].cidr`,
-    `${place}[].from[].namespaceSelector`,
-  ]),
+  'spec.routes[].matches[].from[].spiffe',
+  'spec.routes[].matches[].from[].cidr',
+  'spec.routes[].matches[].from[].namespaceSelector',
 ];
 
 /** Field to test. */
@@ -108,6 +102,12 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.inbound.authorization': cluster('authorization', 'A is refused by C'),
   'spec.inbound.authorization.default': suite('authorization-when', 'holds the default as well'),
   'spec.inbound.authorization.deny': suite('authorization-when', 'holds together with the paths'),
+  ...Object.fromEntries(
+    ['deny', 'allow'].map((list) => [
+      `spec.inbound.authorization.${list}[].from`,
+      suite('authorization-oracle', 'sidecars and explain admit what the algebra admits'),
+    ]),
+  ),
   'spec.inbound.authorization.deny[].when': suite('authorization-when', 'answers %j with %d'),
   'spec.inbound.authorization.allow[].when': suite('authorization-when', 'answers %j with %d'),
   'spec.inbound.authorization.allow[].when[].claim': suite('jwt', 'opens what its claims open'),
