@@ -8,6 +8,7 @@ import { createMetrics, type Metrics } from '../telemetry/index.js';
 import { createPipeline, type Pipeline } from '../translators/index.js';
 import { createResourceCache, type ResourceCache } from '../xds/index.js';
 import { createAds, type Ads } from './ads.js';
+import { caEnds } from '../ca/index.js';
 import { createAuditIntake } from './audit-intake.js';
 import { createDemandLedger } from './demand.js';
 import { createEffectivePolicies, type EffectivePolicies } from './effective-policies.js';
@@ -90,13 +91,9 @@ export async function openMesh(
     generation: () => loop.generation(),
     sourceAges: () => platform.state().sources,
     isLeader: () => platform.state().isLeader,
+    caEnds: () => caEnds(authority.slots()),
   });
-  const authority = await openTrust(options, platform, {
-    logger,
-    onIssued: () => {
-      metrics.certificatesIssued.inc();
-    },
-  });
+  const authority = await openTrust(options, platform, metrics, logger);
   const publishNow = (changes: Parameters<typeof cache.apply>[1]): void => {
     cache.apply(cache.generation(), changes);
   };

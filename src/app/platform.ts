@@ -85,6 +85,8 @@ export interface Platform {
   /** Name of this control plane among those that run. */
   readonly replica: string;
   readonly caStore: CaStore;
+  /** Where the audit log keeps files; absent: who collects this control plane's log keeps it. */
+  readonly auditDirectory?: string;
   /** Roots known to be published; the authority never makes a new one beside them. PEM. */
   readonly publishedBundle?: string;
   readonly verifier: TokenVerifier;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import {
   createRotation,
   defaultLifetimes,
+  openAuditLog,
   openAuthority,
   type Authority,
   type Evidence,
@@ -11,7 +12,8 @@ import {
   type Rotation,
 } from '../ca/index.js';
 import type { ControllerOptions } from '../cli/index.js';
-import { systemClock, type Logger } from '../lib/index.js';
+import { createLogger, systemClock, type Logger } from '../lib/index.js';
+import type { Metrics } from '../telemetry/index.js';
 import type { Mesh } from './mesh.js';
 import type { Companions, Platform } from './platform.js';
 import { trustBundle } from './secrets.js';
@@ -32,17 +34,32 @@ export function renewalSpreadMs(options: ControllerOptions): number {
 export function openTrust(
   options: ControllerOptions,
   platform: Platform,
-  { logger, onIssued }: { readonly logger: Logger; readonly onIssued: () => void },
+  metrics: Pick<Metrics, 'certificatesIssued' | 'auditLost'>,
+  logger: Logger,
 ): Promise<Authority> {
+  // Where no file keeps the audit log, it is in this one whatever else is said there.
+  const level = options.logLevel === 'silent' ? 'silent' : 'info';
+  const said = platform.auditDirectory === undefined ? createLogger({ level }) : logger;
+  const log = openAuditLog({
+    ...{ replica: platform.replica, clock: systemClock, randomBytes },
+    ...(platform.auditDirectory !== undefined && { directory: platform.auditDirectory }),
+    emit: (audit) => {
+      said.info('the certificate authority has acted', { audit });
+    },
+    onLost: (error, isFirst) => {
+      metrics.auditLost.inc();
+      if (isFirst) logger.error('the audit log cannot be written to its file', { error });
+    },
+  });
   return openAuthority({
     store: platform.caStore,
     ...(platform.publishedBundle !== undefined && { publishedBundle: platform.publishedBundle }),
     trustDomain: options.trustDomain,
     clock: systemClock,
     lifetimes: lifetimesOf(options),
-    audit: (line) => {
-      onIssued();
-      logger.info('certificate issued', { ...line });
+    audit: (event) => {
+      if (event.kind === 'workload') metrics.certificatesIssued.inc();
+      log.write(event);
     },
     warn: ({ code, cause }) => {
       logger.warn('the certificate authority warns', { code, error: cause });

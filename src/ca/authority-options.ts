@@ -31,13 +31,46 @@ export const defaultLifetimes: Lifetimes = {
   backdateMs: 5 * 60 * 1000,
 };
 
-/** One line of the audit log: who was given what. */
-export interface IssuanceAudit {
-  readonly serial: string;
-  readonly spiffeId: SpiffeId;
-  readonly podUid: string;
-  readonly notAfterMs: number;
-}
+/** What the authority has done, for the audit log. Keys are named by the SHA-256 of their public half. */
+export type CaAuditEvent =
+  /** Who was given what; `issuer`: the subject key identifier of the intermediate. */
+  | {
+      readonly kind: 'workload';
+      readonly serial: string;
+      readonly spiffeId: SpiffeId;
+      readonly podUid: string;
+      readonly key: string;
+      readonly issuer: string;
+      readonly root: string;
+      readonly notAfter: string;
+    }
+  /** A certificate for a server of our own. */
+  | {
+      readonly kind: 'server';
+      readonly serial: string;
+      readonly names: readonly string[];
+      readonly key: string;
+      readonly issuer: string;
+      readonly root: string;
+      readonly notAfter: string;
+    }
+  /** An intermediate that was made here; `issuer`: its own subject key identifier. */
+  | {
+      readonly kind: 'intermediate';
+      readonly of: 'workload' | 'server';
+      readonly issuer: string;
+      readonly root: string;
+      readonly notAfter: string;
+    }
+  /** What signs and what is trusted from now on: at the start, and when that has changed in the store. */
+  | {
+      readonly kind: 'roots';
+      readonly active: string;
+      readonly next?: string;
+      readonly retired?: string;
+      /** Subject key identifiers of the active root's intermediates. */
+      readonly issuers: readonly string[];
+    };
 
 /** Something an operator must know that does not stop the authority. */
 export interface CaWarning {
@@ -55,7 +88,7 @@ export interface IssueRequest {
   readonly spiffeId: SpiffeId;
   /** PKCS #10, PEM. */
   readonly csr: string;
-  /** For the audit line. */
+  /** For the audit log. */
   readonly podUid: string;
 }
 
@@ -76,7 +109,8 @@ export interface AuthorityOptions {
   readonly publishedBundle?: string;
   /** How often the store is looked at; 5 s by default. */
   readonly pollMs?: number;
-  readonly audit?: (line: IssuanceAudit) => void;
+  /** Called before what was made is handed out; it must not throw. */
+  readonly audit?: (event: CaAuditEvent) => void;
   readonly warn?: (warning: CaWarning) => void;
   /** Numbers in [0, 1), for the spread of renewals. */
   readonly random?: () => number;

@@ -7,10 +7,11 @@ import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { spiffeId } from '../model/index.js';
 import { openAuthority, type Authority } from './authority.js';
-import type { AuthorityOptions, CaWarning, IssuanceAudit } from './authority-options.js';
+import type { AuthorityOptions, CaWarning, CaAuditEvent } from './authority-options.js';
 import type { Svid } from './issued.js';
 import type { ServerCertificate } from './server-certificate.js';
 import type { CaStore } from './store.js';
+import { keyFingerprintOf, keyIdOf } from './slot.js';
 import { openDirectoryStore } from './store-directory.js';
 import {
   freshRequest,
@@ -27,7 +28,7 @@ const cart = spiffeId('example.org', 'shop', 'cart');
 let directory: string;
 let clock: HeldClock;
 let warnings: CaWarning[];
-let audit: IssuanceAudit[];
+let audit: CaAuditEvent[];
 
 beforeEach(() => {
   directory = join(temporaryDirectory(), 'ca');
@@ -68,13 +69,42 @@ test('an issued chain verifies under the bundle and lives 12 hours, backdated 5 
   expect(new X509Certificate(svid.chainPem).subjectAltName).toBe(`URI:${cart}`);
 });
 
-test('each issuance writes one audit line, an answer from memory none', async () => {
+test('each issuance is audited once, an answer from memory never', async () => {
   const authority = await open();
   const csr = freshRequest();
   const svid = await issue(authority, csr);
   await issue(authority, csr);
-  const { serial, notAfterMs } = svid;
-  expect(audit).toEqual([{ serial, spiffeId: cart, podUid: 'uid-1', notAfterMs }]);
+  const { serial, notAfterMs, root } = svid;
+  const certificate = new X509Certificate(svid.chainPem);
+  const { active } = authority.slots();
+  const issuers = [active.workload, active.server].flatMap((one) => (one ? [keyIdOf(one)] : []));
+  expect(audit).toEqual([
+    { kind: 'roots', active: root, issuers },
+    {
+      ...{ kind: 'workload', serial, spiffeId: cart, podUid: 'uid-1', root, issuer: issuers[0] },
+      ...{ key: keyFingerprintOf(certificate.publicKey) },
+      notAfter: new Date(notAfterMs).toISOString(),
+    },
+  ]);
+});
+
+test('a certificate of our own server, an intermediate made here and roots that move are audited', async () => {
+  const authority = await open();
+  const server = await authority.serverCertificate(['skerry.skerry-system.svc']);
+  expect(audit.at(-1)).toMatchObject({
+    ...{ kind: 'server', names: ['skerry.skerry-system.svc'], root: server.root },
+    key: keyFingerprintOf(new X509Certificate(server.chainPem).publicKey),
+  });
+  clock.advance(250 * 24 * hourMs);
+  await authority.maintain();
+  const made = audit.filter(({ kind }) => kind === 'intermediate');
+  expect(made).toMatchObject([{ of: 'workload' }, { of: 'server' }]);
+  await authority.reload();
+  const { workload, server: other } = authority.slots().active;
+  expect(audit.at(-1)).toMatchObject({
+    kind: 'roots',
+    issuers: [workload, other].flatMap((one) => (one ? [keyIdOf(one)] : [])),
+  });
 });
 
 test('a restarted authority has the same root and answers with the same bytes until renewal', async () => {
@@ -134,7 +164,7 @@ test.each([
 ])('a request for %s is refused', async (_what, id, code) => {
   const refused = await (await open()).issue({ spiffeId: id, csr: freshRequest(), podUid: 'u' });
   expect(refused).toMatchObject({ ok: false, error: { code } });
-  expect(audit).toEqual([]);
+  expect(audit.map(({ kind }) => kind)).toEqual(['roots']);
 });
 
 test('a request that does not prove possession is refused', async () => {

@@ -1,10 +1,12 @@
 /** The certificate authority: opens its slots, signs, renews its own certificates, follows its store. Mutable. */
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { fail, ok, type Result } from '../lib/index.js';
 import {
   publicationMs,
   settle,
   type AuthorityOptions,
+  type CaAuditEvent,
   type IssueRefusal,
   type IssueRequest,
   type Settled,
@@ -20,7 +22,7 @@ import {
   type ServerCertificate,
   type ServerIssuer,
 } from './server-certificate.js';
-import { randomLabel, type Slot } from './slot.js';
+import { keyIdOf, randomLabel, type Slot } from './slot.js';
 import { parseWorkloadSpiffeId } from './spiffe.js';
 import type { StoredAuthority } from './store.js';
 import { renewalTimeMs } from './svid.js';
@@ -100,9 +102,20 @@ async function issueSvid(
     notAfterMs,
     renewAtMs: renewalTimeMs({ issuedAtMs, notAfterMs }, random),
   };
-  audit({ serial, spiffeId: request.spiffeId, podUid: request.podUid, notAfterMs });
+  audit({
+    ...{ kind: 'workload', serial, spiffeId: request.spiffeId, podUid: request.podUid },
+    key: createHash('sha256').update(spki.value).digest('hex'),
+    ...{ issuer: keyIdOf(issuer), root: svid.root },
+    notAfter: new Date(notAfterMs).toISOString(),
+  });
   await chains.keep(spki.value, svid);
   return ok(svid);
+}
+
+function rootsEvent(slots: OpenSlots): CaAuditEvent {
+  const { workload, server } = slots.active;
+  const issuers = [workload, server].flatMap((one) => (one === undefined ? [] : [keyIdOf(one)]));
+  return { kind: 'roots', ...rootsOf(slots), active: slots.active.fingerprint, issuers };
 }
 
 function present({ active, next, retired }: OpenSlots): readonly Slot[] {
@@ -193,7 +206,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     },
   });
   const servers = serverCertificates({
-    ...{ clock, lifetimes, randomBytes },
+    ...{ clock, lifetimes, randomBytes, audit: settled.audit },
     issuer: () => serverIssuer(slots, issuersOf, settled),
   });
   const listeners = new Set<() => void>();
@@ -209,6 +222,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     const found = readStored(stored, trustDomain, clock.now());
     refuseForeign(slots, found);
     const hasMoved = !areSameRoots(rootsOf(slots), rootsOf(found));
+    const event = rootsEvent(found);
+    if (!isDeepStrictEqual(event, rootsEvent(slots))) settled.audit(event);
     last = stored;
     slots = found;
     issuersOf = adopt(found);
@@ -260,6 +275,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     };
   }
   await chains.sweep();
+  settled.audit(rootsEvent(slots));
   return {
     trustDomain,
     bundle: () => bundle,

@@ -18,6 +18,19 @@ export interface ExpiryAlarm {
   readonly remedy: string;
 }
 
+/** When what signs now ends: the root, and its intermediates. */
+export function caEnds({ active }: Pick<OpenSlots, 'active'>): readonly {
+  readonly certificate: ExpiryAlarm['what'];
+  readonly notAfterMs: number;
+}[] {
+  const issuers = (['workload', 'server'] as const).flatMap((kind) => {
+    const issuer = active[kind];
+    const certificate = `${kind}-issuer` as const;
+    return issuer === undefined ? [] : [{ certificate, notAfterMs: issuer.notAfterMs }];
+  });
+  return [{ certificate: 'root', notAfterMs: active.rootNotAfterMs }, ...issuers];
+}
+
 /** The level of something that ends then; undefined: there is time. */
 export function alarmLevel(notAfterMs: number, nowMs: number): number | undefined {
   if (nowMs >= notAfterMs) return 0;

@@ -26,8 +26,8 @@ export { openAuthority, type Authority } from './authority.js';
 export {
   defaultLifetimes,
   type AuthorityOptions,
+  type CaAuditEvent,
   type CaWarning,
-  type IssuanceAudit,
   type IssueRefusal,
   type IssueRequest,
   type Lifetimes,
@@ -36,7 +36,7 @@ export { createRotation, type Rotation, type RotationView } from './rotation.js'
 export type { Evidence, ReplicaEvidence, RotationPhase, Waiting } from './rotation-gate.js';
 export type { RotationMode, RotationStep } from './rotation-moves.js';
 export type { SlotRoots } from './rotation-record.js';
-export { expiryAlarms, type ExpiryAlarm } from './expiry.js';
+export { caEnds, expiryAlarms, type ExpiryAlarm } from './expiry.js';
 export {
   keepOfflineRoot,
   makeOfflineRoot,
@@ -56,6 +56,10 @@ export {
   type RestoreOptions,
 } from './backup.js';
 export { writeOnce } from './private-files.js';
+export type { AuditFields } from './audit-chain.js';
+export { listAuditFiles } from './audit-files.js';
+export { openAuditLog, type AuditLog } from './audit-log.js';
+export { verifyAudit, type AuditFile, type AuditFindings, type SeenChain } from './audit-verify.js';
 export { importIssuers, type Imported, type ImportOptions } from './import.js';
 export { keyFingerprintOf } from './slot.js';
 export { CaError, type CaErrorCode } from './ca-error.js';

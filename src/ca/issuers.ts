@@ -2,7 +2,15 @@
 import type { Lifetimes, Settled } from './authority-options.js';
 import { CaError } from './ca-error.js';
 import { alarmLevel } from './expiry.js';
-import { issuerFile, makeIssuerText, readSlot, rootFile, type Issuer, type Slot } from './slot.js';
+import {
+  issuerFile,
+  keyIdOf,
+  makeIssuerText,
+  readSlot,
+  rootFile,
+  type Issuer,
+  type Slot,
+} from './slot.js';
 import type { IssuerScope } from './x509.js';
 
 /** Share of an intermediate's life after which it is replaced. */
@@ -111,13 +119,13 @@ export class Issuers {
   }
 
   private async replace(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
-    const { store, clock, warn, trustDomain, lifetimes, randomBytes } = this.options;
+    const { store, clock, warn, audit, trustDomain, lifetimes, randomBytes } = this.options;
     const stored = await this.stored(kind);
     if (stored !== undefined) {
       this.slot = { ...this.slot, [kind]: stored };
       return stored;
     }
-    const { name, rootPem, rootText, rootKey, rootNotAfterMs } = this.slot;
+    const { name, rootPem, rootText, rootKey, rootNotAfterMs, fingerprint } = this.slot;
     const current = this.slot[kind];
     // Where the key is meant to be elsewhere, that is no news before it is time to sign anew there.
     const isExpected = rootKey === undefined && current !== undefined;
@@ -139,6 +147,12 @@ export class Issuers {
     ]);
     const issuer = readSlot(name, files, trustDomain)[kind];
     this.slot = { ...this.slot, ...(issuer === undefined ? {} : { [kind]: issuer }) };
+    if (issuer !== undefined) {
+      audit({
+        ...{ kind: 'intermediate', of: kind, issuer: keyIdOf(issuer), root: fingerprint },
+        notAfter: new Date(issuer.notAfterMs).toISOString(),
+      });
+    }
     await store.writeSlotFile(rootText, issuerFile(kind), text).catch((cause: unknown) => {
       warn({ code: 'issuer-not-stored', cause });
     });

@@ -2,9 +2,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Clock } from '../lib/index.js';
 import { CaError } from './ca-error.js';
-import type { Lifetimes } from './authority-options.js';
+import type { CaAuditEvent, Lifetimes } from './authority-options.js';
 import { signLeaf } from './leaf.js';
-import { randomLabel, type Issuer } from './slot.js';
+import { keyFingerprintOf, keyIdOf, randomLabel, type Issuer } from './slot.js';
 
 /** How often at least a timer looks again: a clock may be set, and timers cannot span months. */
 const pollMs = 60 * 60 * 1000;
@@ -27,6 +27,7 @@ export interface ServerCertificateOptions {
   readonly clock: Clock;
   readonly lifetimes: Lifetimes;
   readonly randomBytes: (count: number) => Uint8Array;
+  readonly audit: (event: CaAuditEvent) => void;
   /** The intermediate for servers, valid now; undefined when there is none. */
   readonly issuer: () => Promise<ServerIssuer | undefined>;
 }
@@ -65,7 +66,8 @@ function signServer(
   { issuer, root }: ServerIssuer,
   options: ServerCertificateOptions,
 ): ServerCertificate {
-  const { clock, lifetimes, randomBytes } = options;
+  const { clock, lifetimes, randomBytes, audit } = options;
+  const serial = randomLabel(randomBytes);
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const nowMs = clock.now();
   const notAfterMs = Math.min(nowMs + lifetimes.serverMs, issuer.notAfterMs);
@@ -74,7 +76,11 @@ function signServer(
     name: { kind: 'dns', names: dnsNames },
     notBeforeMs: nowMs - lifetimes.backdateMs,
     notAfterMs,
-    serial: Buffer.from(randomLabel(randomBytes), 'hex'),
+    serial: Buffer.from(serial, 'hex'),
+  });
+  audit({
+    ...{ kind: 'server', serial, names: dnsNames, key: keyFingerprintOf(keys.publicKey) },
+    ...{ issuer: keyIdOf(issuer), root, notAfter: new Date(notAfterMs).toISOString() },
   });
   return {
     chainPem: `${leafPem}${issuer.chainPem}`,

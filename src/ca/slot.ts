@@ -27,6 +27,11 @@ export interface Issuer extends LeafSigner, Validity {
   readonly chainPem: string;
 }
 
+/** How an intermediate is named in what it has signed: its subject key identifier, hexadecimal. */
+export function keyIdOf({ keyId }: Pick<Issuer, 'keyId'>): string {
+  return Buffer.from(keyId).toString('hex');
+}
+
 /** A slot as read. */
 export interface Slot {
   readonly name: SlotName;

@@ -9,6 +9,7 @@ export interface Metrics {
   readonly nacks: Counter<'type'>;
   readonly refusedStreams: Counter<'reason'>;
   readonly certificatesIssued: Counter;
+  readonly auditLost: Counter;
   readonly reviews: Counter<'outcome'>;
   readonly wouldDeny: Counter<'policy'>;
   /** Text in the Prometheus exposition format. */
@@ -25,6 +26,8 @@ export interface Gauges {
   readonly sourceAges: () => readonly { readonly kind: string; readonly ageMs: number }[];
   /** Whether this replica acts for all. */
   readonly isLeader: () => boolean;
+  /** When the certificates of the authority that sign now end, in milliseconds since the Unix epoch. */
+  readonly caEnds: () => readonly { readonly certificate: string; readonly notAfterMs: number }[];
 }
 
 /** Creates the metrics in a registry of their own. */
@@ -60,6 +63,17 @@ export function createMetrics(gauges: Gauges): Metrics {
       for (const { kind, ageMs } of gauges.sourceAges()) this.set({ kind }, ageMs / 1000);
     },
   });
+  new Gauge({
+    name: 'skerry_ca_not_after_seconds',
+    help: 'when a certificate of the authority that signs now ends, in seconds since the Unix epoch',
+    labelNames: ['certificate'] as const,
+    registers,
+    collect(): void {
+      for (const { certificate, notAfterMs } of gauges.caEnds()) {
+        this.set({ certificate }, notAfterMs / 1000);
+      }
+    },
+  });
   return {
     turnSeconds: new Histogram({
       name: 'skerry_turn_seconds',
@@ -93,6 +107,11 @@ export function createMetrics(gauges: Gauges): Metrics {
     certificatesIssued: new Counter({
       name: 'skerry_certificates_issued_total',
       help: 'workload certificates signed',
+      registers,
+    }),
+    auditLost: new Counter({
+      name: 'skerry_audit_lost_total',
+      help: 'entries of the audit log that could not be written to its file',
       registers,
     }),
     reviews: new Counter({

@@ -8,7 +8,7 @@ import type { CaView } from '../../../src/admin/index.js';
 import { findCheckout, runCommand, type LoadResult, type Mesh } from '../../../demo/rig/index.js';
 import { claim, since } from '../../kit/claim.js';
 import { endpointSlice, manifest } from '../../kit/manifest.js';
-import { eventually, sidecarOf } from '../../kit/sidecar.js';
+import { certificateSerial, eventually, sidecarOf } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 import { customerPki } from './customer-pki.js';
 
@@ -224,6 +224,34 @@ test(
     expect(result.errors).toEqual({});
     expect(result.statuses).toEqual({ '200': result.total });
     claim('offline-root', `failed of ${result.total} requests meanwhile:`, 0);
+  },
+  timeoutMs,
+);
+
+test(
+  'what was issued is in the audit log, which a killed control plane goes on with',
+  async () => {
+    const { stateDirectory } = mesh.controlPlane();
+    await mesh.controlPlane().kill();
+    await mesh.controlPlane().start();
+    const verified = await mesh
+      .controlPlane()
+      .skerry(['ca', 'audit', '--state-dir', stateDirectory]);
+    expect(verified).toMatchObject({ code: 0, stderr: '' });
+    expect(verified.stdout.trim().split('\n')).toHaveLength(3);
+    const serials = await Promise.all(everybody.map((key) => certificateSerial(mesh, key)));
+    const directory = join(stateDirectory, 'audit');
+    const files = (await readdir(directory)).map((name) => readFile(join(directory, name), 'utf8'));
+    const log = (await Promise.all(files)).join('');
+    for (const [at, key] of everybody.entries()) {
+      const serial = serials[at] ?? '';
+      const [namespace = '', name = ''] = key.split('/');
+      const id = `spiffe://${trustDomain}/ns/${namespace}/sa/${name}`;
+      const entry = log.split('\n').find((line) => line.includes(`"serial":"${serial}"`)) ?? '{}';
+      expect(JSON.parse(entry)).toMatchObject({ kind: 'workload', spiffeId: id });
+    }
+    const entries = log.trimEnd().split('\n').length;
+    claim('offline-root', `faults in the audit log of ${entries} entries, after a kill:`, 0);
   },
   timeoutMs,
 );

@@ -59,6 +59,7 @@ export async function openDirectoryPlatform(
     origin: directory,
     replica: hostname(),
     caStore,
+    auditDirectory: join(stateDirectory, 'audit'),
     verifier: createTokenVerifier({ publicKey, clock: systemClock }),
     // A state directory has one control plane.
     verdicts: { ...verdicts, follow: () => undefined },

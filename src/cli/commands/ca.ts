@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { openAuthority, openDirectoryStore } from '../../ca/index.js';
 import { systemClock } from '../../lib/index.js';
+import { addAuditVerb } from '../ca/audit.js';
 import { addBackupVerbs } from '../ca/backup.js';
 import {
   addOfflineVerbs,
@@ -63,7 +64,7 @@ async function bundle(flags: Flags, io: Io): Promise<void> {
 export const caCommand: CommandDefinition = {
   name: 'ca',
   summary:
-    'the certificate authority: its state, the rotation of its root, a root that is kept offline, backups',
+    'the certificate authority: its state, the rotation of its root, a root that is kept offline, backups, the audit log',
   example: 'skerry ca status',
   configure(command: Command, io: Io, exit): void {
     addRunningVerbs(command, io, exit);
@@ -87,5 +88,6 @@ export const caCommand: CommandDefinition = {
       .action((flags: Flags) => bundle(flags, io));
     addOfflineVerbs(command, io);
     addBackupVerbs(command, io);
+    addAuditVerb(command, io);
   },
 };

@@ -1,6 +1,7 @@
 /** Statuses when the leader dies or stands still: control planes as processes of their own, beside a real API server. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { verifyAudit } from '../../../ca/index.js';
 import { eventually, objectAt } from '../test-kit.js';
 import { install, type Installed, type ReplicaProcess } from '../testing/installed.js';
 import type { SidecarClient } from '../testing/sidecar-client.js';
@@ -8,6 +9,7 @@ import { makeWorkloads, type StatusView, type Workloads } from '../testing/workl
 
 let installed: Installed;
 let replicas: readonly ReplicaProcess[];
+let killed: ReplicaProcess | undefined;
 let space: Workloads;
 let generation = 0;
 const sidecars = new Map<string, SidecarClient>();
@@ -73,6 +75,7 @@ test('the leader killed, statuses move on within 20 s', async () => {
   await change();
   await space.statusOf('reader', isLive);
   leader.signal('SIGKILL');
+  killed = leader;
   const killedAt = performance.now();
   await change();
   await sleep(1_000);
@@ -105,3 +108,21 @@ test('a leader that stood still writes nothing when it wakes, once another leads
   const between = (await writesOf(other)).filter((atMs) => atMs > stoppedAtMs);
   expect(between.length).toBeGreaterThanOrEqual(2);
 }, 120_000);
+
+test('whom each replica gave a certificate is in its own log at any level, as a chain that holds', async () => {
+  const all = [...replicas, ...(killed === undefined ? [] : [killed])];
+  const { faults, notes, chains } = verifyAudit(
+    all.map((replica) => ({ name: replica.name, text: replica.said() })),
+    'whole',
+  );
+  expect({ faults, notes }).toEqual({ faults: [], notes: [] });
+  expect(chains.map(({ replica }) => replica).sort()).toEqual(['one', 'three', 'two']);
+  const log = all.map((replica) => replica.said()).join('');
+  for (const pod of ['a', 'b', 'c', 'd']) {
+    const path = `/api/v1/namespaces/${space.namespace}/pods/${pod}`;
+    const { metadata } = (await objectAt(installed.client, path)) as {
+      readonly metadata: { readonly uid: string };
+    };
+    expect(log).toContain(`"podUid":"${metadata.uid}"`);
+  }
+});

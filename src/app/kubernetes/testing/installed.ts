@@ -46,6 +46,8 @@ export interface ReplicaProcess {
   readonly address: string;
   /** Who it is to the API server. */
   readonly user: string;
+  /** Its log so far, at level warn. */
+  said(): string;
   /** SIGKILL, SIGSTOP, SIGCONT. */
   signal(signal: NodeJS.Signals): void;
 }
@@ -173,7 +175,7 @@ async function startProcess(
       reject(new Error(`the control plane ended: ${said}`));
     });
   });
-  return { name, address, user, signal: (signal) => void child.kill(signal) };
+  return { name, address, user, said: () => said, signal: (signal) => void child.kill(signal) };
 }
 
 /** An API server with everything that `skerry install` applies. */
