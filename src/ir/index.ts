@@ -21,6 +21,7 @@ export type {
   ClusterKindIr,
   ClusterTlsIr,
   ConnectionsIr,
+  EgressIr,
   EndpointGroupIr,
   EndpointIr,
   EndpointsIr,

@@ -1,6 +1,7 @@
 /** What a sidecar does with calls that its app makes: virtual hosts, clusters, endpoints, the outbound listener. */
 import type {
   Algorithm,
+  EgressEntry,
   FaultSetting,
   HashSetting,
   HeaderChanges,
@@ -221,6 +222,16 @@ export interface EndpointsIr {
   readonly origins: readonly Origin[];
 }
 
+/** What happens to calls to addresses that nobody in the mesh has. */
+export interface EgressIr {
+  readonly mode: 'AllowAny' | 'KnownOnly';
+  /** What passes under KnownOnly; empty under AllowAny. */
+  readonly allow: readonly EgressEntry[];
+  /** The policy that has set the mode, `namespace/name`, for logs and answers; empty: the default holds. */
+  readonly decidedBy: string;
+  readonly origins: readonly Origin[];
+}
+
 /** The one outbound listener. */
 export interface OutboundListenerIr {
   /** `on-demand`: clusters are fetched at first use; `eager`: all are there, none is asked for. */
@@ -232,6 +243,5 @@ export interface OutboundListenerIr {
   /** CIDRs of Services and pods; empty: every address may be the mesh's. */
   readonly meshCidrs: readonly string[];
   /** What happens to addresses outside `meshCidrs`. */
-  readonly egress: 'AllowAny' | 'KnownOnly';
-  readonly origins: readonly Origin[];
+  readonly egress: EgressIr;
 }

@@ -96,6 +96,16 @@ export const diagnosticCodes = {
     remedy:
       'label their Nodes with topology.kubernetes.io/zone; until then they use endpoints of every zone alike',
   },
+  EgressAllowUnused: {
+    cause: 'egress.allow is given, and the egress mode in force there is AllowAny',
+    remedy: 'set outbound.egress.mode: KnownOnly, here or for a wider target',
+  },
+  EgressHostUnreachable: {
+    cause:
+      'egress allows hosts by name, and it is not configured which addresses are the mesh’s and which lie outside',
+    remedy:
+      'give the control plane the CIDRs of Services and pods (--mesh-cidr); until then only cidr entries pass',
+  },
   MixedPortProtocol: {
     cause: 'the same port number is declared TCP by one Service and left undeclared by another',
     remedy: 'declare the other by appProtocol; undeclared traffic to that number is treated as TCP',

@@ -39,6 +39,7 @@ export {
   type ProbeHeader,
   type ProbeKind,
 } from './probe.js';
+export type { EgressEntry, EgressSetting } from './egress-setting.js';
 export type {
   Algorithm,
   ConnectionsSetting,

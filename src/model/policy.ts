@@ -1,4 +1,5 @@
 /** TrafficPolicy (skerry.dev/v1alpha1) as parsed: durations in milliseconds, defaults left out, enums checked. */
+import type { EgressSetting } from './egress-setting.js';
 import type { Labels } from './kubernetes.js';
 import type { PolicyKey } from './ids.js';
 import type { InboundConnectionsSetting, RateLimitSetting } from './inbound-limits.js';
@@ -205,7 +206,7 @@ export interface TrafficPolicy {
   readonly jwt?: JwtSetting;
   readonly rateLimit?: RateLimitSetting;
   readonly inboundConnections?: InboundConnectionsSetting;
-  readonly egressMode?: 'AllowAny' | 'KnownOnly';
+  readonly egress?: EgressSetting;
   /** `outbound` without egress. */
   readonly outbound?: OutboundSetting;
 }

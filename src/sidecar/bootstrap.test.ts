@@ -89,6 +89,22 @@ test.each([
   expect(made).toMatchObject({ static_resources: { clusters: [{ type }, { type: 'STATIC' }] } });
 });
 
+test('what is written last reaches the app through a listener behind a listener', () => {
+  // Without these two, egress policies are refused by Envoy, or answers are cut off.
+  expect(bootstrap(options).bootstrap).toMatchObject({
+    bootstrap_extensions: [{ name: 'envoy.bootstrap.internal_listener' }],
+    layered_runtime: {
+      layers: [
+        {
+          static_layer: {
+            'envoy.reloadable_features.enable_send_rst_on_user_space_socket': false,
+          },
+        },
+      ],
+    },
+  });
+});
+
 test('the full statistics profile leaves out the matcher', () => {
   expect(bootstrap(options).bootstrap).toHaveProperty('stats_config');
   const full = bootstrap({ ...options, statsProfile: 'full' }).bootstrap;

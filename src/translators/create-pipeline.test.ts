@@ -88,7 +88,7 @@ test('a port that redirection leaves alone is called in plaintext, by Service as
 
 test('a policy reaches its workloads as servers, callers of its routes, and what its egress governs', () => {
   const strict = aPolicy('strict', { mtls: { mode: 'Strict', ports: new Map(), isFloor: false } });
-  const locked = aPolicy('locked', { namespace: 'web', egressMode: 'KnownOnly' });
+  const locked = aPolicy('locked', { namespace: 'web', egress: { mode: 'KnownOnly' } });
   const consumer = aPolicy('mine', {
     namespace: 'web',
     targets: routed.targets,

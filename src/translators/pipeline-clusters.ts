@@ -11,7 +11,7 @@ import {
 import { scopedKey } from './to-ir/called-host.js';
 import { toCluster, toUnknownCluster } from './to-ir/cluster.js';
 import { toEndpoints } from './to-ir/endpoints.js';
-import * as listeners from './to-ir/outbound-listener.js';
+import { egressOf } from './to-ir/egress.js';
 import { noPlacement, zoneOfPod } from './to-ir/placement.js';
 import * as callers from './wanted-by-callers.js';
 import * as wanted from './wanted.js';
@@ -100,7 +100,7 @@ function defineClusters(
     // A route may name only what is there; to a mere asker an unknown address is its namespace's affair.
     if (isEager) return { scope, isEager, ir: wanted.refusal(name) };
     if (mayBeUnknown !== true || caller === undefined) return undefined;
-    const egress = listeners.egressOf(caller.namespace, read, tables);
+    const egress = egressOf(caller.namespace, read, tables);
     return { scope, isEager, ir: toUnknownCluster(query, egress) };
   });
 }

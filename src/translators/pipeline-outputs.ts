@@ -56,6 +56,11 @@ export function defineEncoded(
       });
     }),
     ...outbound.map((rows) =>
+      graph.expand(`encoded-egress-${rows.name}`, rows, (row) =>
+        spelled.egressResources(row, settings),
+      ),
+    ),
+    ...outbound.map((rows) =>
       graph.derive(`encoded-${rows.name}`, rows, (row) => spelled.outboundResource(row, settings)),
     ),
     graph.expand('encoded-inbound', inbound, ({ pod, key, origins }, _key, read) =>

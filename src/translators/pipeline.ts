@@ -8,6 +8,7 @@ import { defineDiagnostics, defineEncoded } from './pipeline-outputs.js';
 import { egressFeature } from './policies/egress/feature.js';
 import * as attach from './to-ir/attach.js';
 import { toCallerPod, toOutboundPolicy, toRouteSetter } from './to-ir/attach-outbound.js';
+import { toEgressWish } from './to-ir/egress.js';
 import { toCalledHosts, toHostVariants } from './to-ir/called-host.js';
 import { vipOwner } from './to-ir/destination.js';
 import * as groups from './to-ir/endpoint-group.js';
@@ -245,8 +246,8 @@ function definePolicies(
 }
 
 function defineEgress(graph: Graph, sources: PipelineSources, tables: PolicyTables): EgressTables {
-  const meshEgress = graph.derive('mesh-egress', sources.constants, (_row, _key, read) =>
-    listeners.toEgress('', egressFeature.defaultDecision, read, tables),
+  const meshWish = graph.derive('mesh-egress-wish', sources.constants, (_row, _key, read) =>
+    toEgressWish('', {}, read, tables),
   );
   const namespaces = graph.expand(
     'egress-namespaces',
@@ -254,9 +255,10 @@ function defineEgress(graph: Graph, sources: PipelineSources, tables: PolicyTabl
     (policy, _key, read) => listeners.namespacesOf(policy, read, tables),
   );
   const namespaceEgress = graph.derive('namespace-egress', namespaces, (namespace, _key, read) => {
-    const wider = read.get(meshEgress, 'mesh') ?? egressFeature.defaultDecision;
-    return listeners.toEgress(namespace, wider, read, tables);
+    const wider = read.get(meshWish, 'mesh') ?? {};
+    return egressFeature.conclude(toEgressWish(namespace, wider, read, tables));
   });
+  const meshEgress = graph.derive('mesh-egress', meshWish, egressFeature.conclude);
   return { ...tables, meshEgress, namespaceEgress };
 }
 

@@ -95,7 +95,7 @@ function governedBy(
   form: TrafficPolicy,
   rootNamespace: string,
 ): NamespaceSet {
-  if (form.egressMode === undefined || form.mode !== 'Enforce') return namespaceSet(false, []);
+  if (form.egress === undefined || form.mode !== 'Enforce') return namespaceSet(false, []);
   const targets = form.targets.filter((target) =>
     isPermitted(target, form.namespace, rootNamespace),
   );

@@ -22,6 +22,7 @@ import type { InboundShape } from './to-ir/inbound-shape.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
 import {
   spellCluster,
+  spellEgressResources,
   spellEndpoints,
   spellFixedClusters,
   spellInbound,
@@ -71,7 +72,22 @@ export function outboundResource(
   settings: SpellSettings,
 ): ScopedResource {
   const encoded = encodeOwn(typeUrls.listener, spellOutboundListener(ir, settings));
-  return share(encoded, { scope, isEager: true, origins: ir.origins });
+  return share(encoded, { scope, isEager: true, origins: ir.egress.origins });
+}
+
+/** What stands behind the outbound listener of a scope for calls that leave the mesh, if anything. */
+export function* egressResources(
+  { scope, ir }: Scoped<OutboundListenerIr>,
+  settings: SpellSettings,
+): Iterable<Row> {
+  const spelled = spellEgressResources(ir, settings);
+  if (spelled === undefined) return;
+  const sharing = { scope, isEager: true, origins: ir.egress.origins };
+  for (const cluster of spelled.clusters) {
+    yield keyed(share(encodeOwn(typeUrls.cluster, cluster), sharing));
+  }
+  yield keyed(share(encodeOwn(typeUrls.listener, spelled.listener), sharing));
+  yield keyed(share(encodeOwn(typeUrls.route, spelled.routes), sharing));
 }
 
 /** The outbound RouteConfiguration of a scope. */

@@ -10,6 +10,8 @@ import {
 } from '../ir/index.js';
 import type { Pod, PortProtocol, Service } from '../model/index.js';
 import {
+  egressHostsClusterName,
+  egressName,
   inboundClusterName,
   listeningClusterName,
   passthroughClusterName,
@@ -117,6 +119,8 @@ export const fixedNames: readonly string[] = [
   inboundClusterName,
   passthroughClusterName,
   refuseClusterName,
+  egressName,
+  egressHostsClusterName,
   listeningClusterName,
 ];
 

@@ -437,10 +437,6 @@ describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
     [outbound({ tls: { mode: 'Simple' } }), 'spec.outbound.tls.mode'],
     [
-      outbound({ egress: { allow: [{ host: 'a.example', ports: [443] }] } }),
-      'spec.outbound.egress.allow',
-    ],
-    [
       inbound({ jwt: { issuers: [{ issuer: 'a', jwks: { url: 'http://sso.local/keys' } }] } }),
       'spec.inbound.jwt.issuers[0].jwks.url',
     ],

@@ -322,5 +322,25 @@ describe('inbound', () => {
 
 test('the egress mode of a namespace is read', () => {
   const outbound = { egress: { mode: 'KnownOnly' } };
-  expect(read({ targetRefs: [{ kind: 'Namespace' }], outbound }).egressMode).toBe('KnownOnly');
+  expect(read({ targetRefs: [{ kind: 'Namespace' }], outbound }).egress).toEqual({
+    mode: 'KnownOnly',
+  });
+});
+
+test('what egress allows is read: ports of a host that has none written, blocks in canonical form', () => {
+  const allow = [
+    { host: '*.example.com' },
+    { host: 'api.example.com', ports: [8443, 443, 443] },
+    { cidr: '192.0.2.77/24' },
+    { cidr: '2001:DB8::/32', ports: [25] },
+  ];
+  const outbound = { egress: { allow } };
+  expect(read({ targetRefs: [{ kind: 'Namespace' }], outbound }).egress).toEqual({
+    allow: [
+      { kind: 'host', host: '*.example.com', ports: [80, 443] },
+      { kind: 'host', host: 'api.example.com', ports: [443, 8443] },
+      { kind: 'cidr', cidr: '192.0.2.0/24' },
+      { kind: 'cidr', cidr: '2001:db8::/32', ports: [25] },
+    ],
+  });
 });

@@ -12,6 +12,7 @@ import { formatFieldPath } from './field-path.js';
 import { openObject, type ApiKind, type OpenObject } from './header.js';
 import { checkSchema } from './policy/check.js';
 import { readInbound, type Inbound } from './policy/inbound.js';
+import { toEgressSetting } from './policy/egress.js';
 import { toOutboundSetting } from './policy/outbound.js';
 import { outboundSchema } from './policy/outbound-schema.js';
 import { toRefusedPolicy } from './policy/refused.js';
@@ -67,7 +68,7 @@ export function parseTrafficPolicy(object: unknown, options: PolicyOptions): Par
 interface Sections extends Inbound {
   readonly mode: TrafficPolicy['mode'];
   readonly routes?: NonNullable<TrafficPolicy['routes']>;
-  readonly egressMode?: NonNullable<TrafficPolicy['egressMode']>;
+  readonly egress?: NonNullable<TrafficPolicy['egress']>;
   readonly outbound?: NonNullable<TrafficPolicy['outbound']>;
 }
 
@@ -88,12 +89,12 @@ function readSections(spec: Cursor, ownNamespace: string): Sections {
     : undefined;
   if (section.has('telemetry')) checkSchema(child(spec, 'telemetry'), telemetrySchema);
   const outbound = entry === undefined ? undefined : toOutboundSetting(entry, ownNamespace);
-  const egressMode = entry?.egress?.mode;
+  const egress = entry?.egress === undefined ? undefined : toEgressSetting(entry.egress);
   return {
     mode: mode ?? 'Enforce',
     ...(routes === undefined ? {} : { routes }),
     ...inbound,
-    ...(egressMode === undefined ? {} : { egressMode }),
+    ...(egress === undefined ? {} : { egress }),
     ...(outbound === undefined ? {} : { outbound }),
   };
 }

@@ -16,6 +16,7 @@ import { matchRoute } from './match-route.js';
 import { normalizePath, parseQuery } from './request-path.js';
 import { noFacts, toBackendFact, toRouteFacts, type CallFacts } from './facts.js';
 import type { MeshView } from './mesh-view.js';
+import { explainOutside } from './outside.js';
 
 /** The call to explain. */
 export interface Call {
@@ -279,6 +280,8 @@ function describeCluster(
 /** Explains `call`; pure, and the same on- and offline. */
 export function explain(view: MeshView, call: Call, clusterDomain: string): Explanation {
   const target = resolveHost(view, call.from, call.host, clusterDomain);
+  const outside = explainOutside(view, call, target.ip, clusterDomain);
+  if (outside !== undefined && target.service === undefined) return outside;
   const steps: Step[] = [
     {
       at: 'name',

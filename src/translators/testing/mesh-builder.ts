@@ -11,7 +11,12 @@ import {
   type Service,
   type TrafficPolicy,
 } from '../../model/index.js';
-import { createPipeline, type Pipeline, type PipelineChanges } from '../index.js';
+import {
+  createPipeline,
+  type Pipeline,
+  type PipelineChanges,
+  type PipelineSettings,
+} from '../index.js';
 
 /** A pod with a sidecar, in `shop` unless told otherwise. */
 export function aPod(name: string, fields: Partial<Pod> = {}): Pod {
@@ -116,6 +121,14 @@ export function toBatch(objects: readonly MeshObject[]): PipelineChanges {
 
 /** A pipeline that has compiled the objects. */
 export function compile(...objects: readonly MeshObject[]): Pipeline {
+  return compileWith({}, ...objects);
+}
+
+/** The same with other settings. */
+export function compileWith(
+  settings: Partial<PipelineSettings>,
+  ...objects: readonly MeshObject[]
+): Pipeline {
   const pipeline = createPipeline({
     trustDomain: 'cluster.local',
     rootNamespace: 'skerry-system',
@@ -123,6 +136,7 @@ export function compile(...objects: readonly MeshObject[]): Pipeline {
     meshCidrs: [],
     accessLog: 'Errors',
     clusterDomain: 'cluster.local',
+    ...settings,
   });
   const { failures } = pipeline.apply(toBatch(objects));
   for (const { error } of failures) throw error;

@@ -181,6 +181,26 @@ export const keySet: fc.Arbitrary<KeySet> = fc
     ...(hasKeys ? { jwks } : {}),
   }));
 
+const egress = fc
+  .record(
+    {
+      mode: one('AllowAny' as const, 'KnownOnly' as const),
+      allow: fc.array(
+        fc.oneof(
+          one('a.example', '*.b.example').map((host) => ({
+            kind: 'host' as const,
+            host,
+            ports: [443],
+          })),
+          one('10.0.0.0/8', 'fd00::/8').map((cidr) => ({ kind: 'cidr' as const, cidr })),
+        ),
+        { maxLength: 3 },
+      ),
+    },
+    { requiredKeys: [] },
+  )
+  .filter(({ mode: own, allow }) => own !== 'AllowAny' || allow === undefined);
+
 /** A policy in some form. */
 export const policy: fc.Arbitrary<PolicyForm> = fc
   .record({
@@ -222,10 +242,10 @@ export const policy: fc.Arbitrary<PolicyForm> = fc
         { perIdentity: { requests: 5, perMs: 1000 } },
       ),
     ),
-    egressMode: fc.option(one('AllowAny' as const, 'KnownOnly' as const)),
+    egress: fc.option(egress),
     outbound: fc.option(outboundSettings),
   })
-  .map(({ isRefused, routes, mtls, authorization, egressMode, mode: own, ...rest }) => {
+  .map(({ isRefused, routes, mtls, authorization, egress: out, mode: own, ...rest }) => {
     const { outbound: says, jwt: tokens, rateLimit, inboundConnections, ...head } = rest;
     const key = policyKey(head.namespace, head.name);
     if (isRefused) {
@@ -242,7 +262,7 @@ export const policy: fc.Arbitrary<PolicyForm> = fc
       ...(tokens === null ? {} : { jwt: tokens }),
       ...(rateLimit === null ? {} : { rateLimit }),
       ...(inboundConnections === null ? {} : { inboundConnections }),
-      ...(egressMode === null ? {} : { egressMode }),
+      ...(out === null ? {} : { egress: out }),
       ...(says === null ? {} : { outbound: says }),
     };
   });

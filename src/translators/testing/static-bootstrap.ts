@@ -44,6 +44,16 @@ function toBootstrap(resources: readonly ScopedResource[], secrets: string): unk
   const statics = walk({ clusters, listeners }, (node) => fromFile(node, secrets));
   return {
     node: { id: 'golden', cluster: 'golden' },
+    // As in a sidecar's own bootstrap.
+    bootstrap_extensions: [
+      {
+        name: 'envoy.bootstrap.internal_listener',
+        typed_config: {
+          '@type':
+            'type.googleapis.com/envoy.extensions.bootstrap.internal_listener.v3.InternalListener',
+        },
+      },
+    ],
     static_resources: statics,
   };
 }

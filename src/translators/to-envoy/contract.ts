@@ -35,5 +35,9 @@ export const inboundClusterName = 'inbound';
 export const passthroughClusterName = 'passthrough';
 /** To nobody. */
 export const refuseClusterName = 'refuse';
+/** Under KnownOnly with something allowed: the inner listener, its routes, and the cluster that leads there. */
+export const egressName = 'egress';
+/** To the host that the connection names, at the address that Envoy looks up. */
+export const egressHostsClusterName = 'egress-hosts';
 /** The sidecar's own listeners, health-checked; no request goes there. */
 export const listeningClusterName = 'listening';

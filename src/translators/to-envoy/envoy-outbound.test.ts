@@ -37,6 +37,7 @@ import {
   inboundPortOf,
   noRetry,
   onlyAllow,
+  egressOf,
   outboundOf,
   routeOf,
   rule,
@@ -337,7 +338,11 @@ describe('every output', () => {
     inboundPortOf({ protocol: 'sniff', mtls: 'Permissive' }),
   ]);
   const outbounds = [
-    outboundOf({ layout: 'on-demand', egress: 'KnownOnly', meshCidrs: ['10.0.0.0/8', 'fd00::/8'] }),
+    outboundOf({
+      layout: 'on-demand',
+      egress: egressOf({ mode: 'KnownOnly' }),
+      meshCidrs: ['10.0.0.0/8', 'fd00::/8'],
+    }),
     outboundOf({
       opaquePorts: [3306, 3307, 5432],
       meshCidrs: ['10.0.0.0/8', 'fd00::/8'],

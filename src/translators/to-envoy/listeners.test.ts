@@ -4,7 +4,7 @@ import type { FilterChain, Listener } from '../../envoy/index.js';
 import type { InboundPortIr, OutboundListenerIr } from '../../ir/index.js';
 import { spellInbound } from './inbound.js';
 import { spellOutboundListener } from './outbound-listener.js';
-import { inboundOf, inboundPortOf, outboundOf, settings } from './testing/samples.js';
+import { egressOf, inboundOf, inboundPortOf, outboundOf, settings } from './testing/samples.js';
 
 /** What a chain matches, in short. */
 function shortOf({ filter_chain_match: match = {} }: FilterChain): string {
@@ -55,8 +55,16 @@ describe('the outbound listener', () => {
     },
     {
       fact: 'refuses other addresses where only the known are allowed',
-      ir: { meshCidrs: ['10.0.0.0/8'], egress: 'KnownOnly' },
+      ir: { meshCidrs: ['10.0.0.0/8'], egress: egressOf({ mode: 'KnownOnly' }) },
       chains: { http: `* 10.0.0.0/8 ${sniffed}`, tcp: '* 10.0.0.0/8', default: 'refused' },
+    },
+    {
+      fact: 'hands other addresses to the inner listener where something is allowed',
+      ir: {
+        meshCidrs: ['10.0.0.0/8'],
+        egress: egressOf({ mode: 'KnownOnly', allow: [{ kind: 'cidr', cidr: '192.0.2.0/24' }] }),
+      },
+      chains: { http: `* 10.0.0.0/8 ${sniffed}`, tcp: '* 10.0.0.0/8', default: 'egress' },
     },
     {
       fact: 'parses declared HTTP on an opaque port, and repeats the TCP chain there',

@@ -5,9 +5,9 @@ import {
   inboundPort,
   outboundPort,
   outboundRoutesName,
-  passthroughClusterName,
   refuseClusterName,
 } from './contract.js';
+import { spellEgressChain } from './egress.js';
 import { spellFaultFilter } from './fault.js';
 import { spellHttpConnection } from './http-connection.js';
 import {
@@ -90,7 +90,7 @@ function spellChains(
     const match = { ...mesh, destination_port: port };
     chains.push({ name: `tcp/${String(port)}`, filter_chain_match: match, filters: tcp });
   }
-  const fallback = isBounded ? spellEgress(ir, settings) : { name: 'tcp', filters: tcp };
+  const fallback = isBounded ? spellEgressChain(ir, settings) : { name: 'tcp', filters: tcp };
   return { chains, fallback };
 }
 
@@ -142,22 +142,4 @@ function spellTcp(ir: OutboundListenerIr, settings: SpellSettings): readonly Net
       settings,
     ),
   ];
-}
-
-/** Calls to addresses outside the mesh leave no clusters behind. */
-function spellEgress(ir: OutboundListenerIr, settings: SpellSettings): FilterChain {
-  switch (ir.egress) {
-    case 'AllowAny':
-      return {
-        name: 'passthrough',
-        filters: [
-          spellTcpProxy(
-            { direction: 'outbound', stat: 'passthrough', cluster: passthroughClusterName },
-            settings,
-          ),
-        ],
-      };
-    case 'KnownOnly':
-      return { name: 'refused', filters: [spellRefusal('outbound', settings)] };
-  }
 }

@@ -187,9 +187,7 @@ export function toRoutePolicy(form: PolicyForm): RoutePolicy | undefined {
 export function toEgressPolicy(form: PolicyForm, rootNamespace: string): EgressPolicy | undefined {
   if (form.kind === 'RefusedPolicy' || form.mode !== 'Enforce') return undefined;
   const head = headOf(form, (target) => isPermitted(target, form.namespace, rootNamespace));
-  return head === undefined || form.egressMode === undefined
-    ? undefined
-    : { ...head, mode: form.egressMode };
+  return head === undefined || form.egress === undefined ? undefined : { ...head, ...form.egress };
 }
 
 const meshKey = 'mesh';

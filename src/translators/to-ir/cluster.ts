@@ -5,10 +5,11 @@ import {
   parseClusterName,
   type ClusterIr,
   type ClusterTlsIr,
+  type EgressIr,
   type PlacementIr,
 } from '../../ir/index.js';
 import { namespaceOf, type SpiffeId } from '../../model/index.js';
-import type { EgressDecision } from '../policies/egress/feature.js';
+import { allowsAddress } from '../policies/egress/allowed.js';
 import { callerSpeakers, outboundSpeakers, type Callee, type Caller } from './attach-outbound.js';
 import {
   originsOf,
@@ -100,13 +101,15 @@ export function calleeOf(destination: Destination, read: Read, tables: EndpointT
 }
 
 /** The cluster called `name` where nobody in the mesh has the address: what egress says of it. */
-export function toUnknownCluster(
-  { name, caller }: ClusterQuery,
-  egress: EgressDecision,
-): ClusterIr {
+export function toUnknownCluster({ name, caller }: ClusterQuery, egress: EgressIr): ClusterIr {
+  const address = parseClusterName(name);
+  const isAllowed =
+    address?.kind === 'address'
+      ? allowsAddress(egress, address.ip, address.port)
+      : egress.mode === 'AllowAny';
   // It is no Service of the mesh, so that only who calls has a say.
   const decided = toClusterSettings(callerSpeakers(caller));
-  const isOpen = egress.mode === 'AllowAny' && decided.tls.outside !== 'refused';
+  const isOpen = isAllowed && decided.tls.outside !== 'refused';
   return {
     name,
     wire: wireOf(name),

@@ -1,14 +1,13 @@
-/** The outbound listener: which ports are not read, and what happens to unknown addresses. */
+/** The outbound listener: which ports are not read. */
 import type { Read } from '../../graph/index.js';
-import type { OutboundListenerIr } from '../../ir/index.js';
+import type { EgressIr, OutboundListenerIr } from '../../ir/index.js';
 import type { Service } from '../../model/index.js';
-import { egressFeature, type EgressDecision } from '../policies/egress/feature.js';
-import { namespaceRank, namespaceTargetKeys, type PolicyHead } from './attach.js';
+import type { PolicyHead } from './attach.js';
 import { mayCarryHttp } from './called-host.js';
 import { isOwnPod, type EndpointGroup } from './endpoint-group.js';
 import type { Finding } from './finding.js';
 import { matchesNamespace } from './labels.js';
-import type { EgressTables, PolicyTables, ProtocolTables } from './tables.js';
+import type { PolicyTables, ProtocolTables } from './tables.js';
 
 /** Addresses that are called on one port number and declared HTTP. */
 export interface HttpDeclaration {
@@ -103,24 +102,6 @@ export function findMixedPorts(service: Service, opaque: readonly number[]): rea
   });
 }
 
-/** What egress says for a namespace, or for the mesh (`''`). */
-export function toEgress(
-  namespace: string,
-  fallback: EgressDecision,
-  read: Read,
-  tables: Pick<PolicyTables, 'egressByTarget' | 'namespaces'>,
-): EgressDecision {
-  const row = namespace === '' ? undefined : read.get(tables.namespaces, namespace);
-  const policies = namespaceTargetKeys(namespace).flatMap((key) =>
-    read.find(tables.egressByTarget, key),
-  );
-  const candidates = policies.flatMap((policy) => {
-    const rank = namespaceRank(policy, namespace, row);
-    return rank === undefined ? [] : [{ policy, rank }];
-  });
-  return egressFeature.decide(candidates, fallback);
-}
-
 /** The namespaces that a policy speaks of by themselves, each as its own key. */
 export function* namespacesOf(
   policy: PolicyHead,
@@ -140,18 +121,9 @@ export function* namespacesOf(
   }
 }
 
-/** What egress says for the sidecars of a namespace. */
-export function egressOf(namespace: string, read: Read, tables: EgressTables): EgressDecision {
-  return (
-    read.get(tables.namespaceEgress, namespace) ??
-    read.get(tables.meshEgress, 'mesh') ??
-    egressFeature.defaultDecision
-  );
-}
-
 /** The outbound listener under an egress decision. */
 export function toOutboundListener(
-  egress: EgressDecision,
+  egress: EgressIr,
   read: Read,
   tables: ProtocolTables,
   settings: ListenerSettings,
@@ -167,7 +139,6 @@ export function toOutboundListener(
     opaquePorts,
     httpOnOpaquePorts,
     meshCidrs: settings.meshCidrs,
-    egress: egress.mode,
-    origins: egress.origins,
+    egress,
   };
 }

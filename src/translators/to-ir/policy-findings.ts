@@ -10,7 +10,6 @@ import {
   byAge,
   isInboundPermitted,
   isPermitted,
-  targetKey,
   targetsOf,
   targetText,
   type PolicyForm,
@@ -20,9 +19,10 @@ import { mayCarryHttp } from './called-host.js';
 import type { NamingSettings } from './destination.js';
 import type { Finding } from './finding.js';
 import { matchesLabels, matchesNamespace } from './labels.js';
+import { findEgressProblems, type EgressFindingSettings } from './egress-findings.js';
 import { findOutboundConflicts } from './outbound-conflicts.js';
 import { findPlacementProblems } from './placement-findings.js';
-import type { PolicyTables } from './tables.js';
+import type { EgressTables, PolicyTables } from './tables.js';
 
 /** What the findings of one policy say of it; `field` starts at the object. */
 type Report = (finding: Omit<Finding, 'object'>) => void;
@@ -31,8 +31,8 @@ type Report = (finding: Omit<Finding, 'object'>) => void;
 export function findPolicyProblems(
   form: PolicyForm,
   read: Read,
-  tables: PolicyTables,
-  settings: NamingSettings & { readonly rootNamespace: string },
+  tables: EgressTables,
+  settings: NamingSettings & EgressFindingSettings,
 ): readonly Finding[] {
   const findings: Finding[] = [];
   const report: Report = (finding) => {
@@ -55,6 +55,7 @@ export function findPolicyProblems(
     : [
         ...findings,
         ...findOutboundConflicts(form, read, tables),
+        ...findEgressProblems(form, read, tables, settings),
         ...findPlacementProblems(form, read, tables, settings),
       ];
 }
@@ -230,8 +231,8 @@ function reportAudit(form: TrafficPolicy, report: Report): void {
   if (form.inboundConnections !== undefined) {
     audited('spec.inbound.connections', 'limit the connections to');
   }
-  if (form.egressMode !== undefined) {
-    audited('spec.outbound.egress', `set egress to ${form.egressMode} for`);
+  if (form.egress !== undefined) {
+    audited('spec.outbound.egress', `say what may be called outside the mesh for`);
   }
   if (form.outbound !== undefined) {
     const sections = Object.keys(form.outbound).join(', ');
@@ -254,7 +255,7 @@ function describeTarget(target: PolicyTarget): string {
   }
 }
 
-/** Routes and egress are decided as a whole: an older object with the same target has them. */
+/** Routes are decided as a whole: an older object with the same target has them. */
 function reportConflicts(form: TrafficPolicy, { read, tables, report }: World): void {
   for (const target of form.targets) {
     const isOlder = (other: PolicyHead): boolean =>
@@ -265,12 +266,6 @@ function reportConflicts(form: TrafficPolicy, { read, tables, report }: World): 
       const key = serviceKey(target.namespace, target.name);
       const older = read.find(tables.routesByService, key).find(isOlder);
       if (older !== undefined) conflict(report, 'spec.routes', older.key);
-    }
-    if (form.egressMode !== undefined && (target.kind === 'Mesh' || target.kind === 'Namespace')) {
-      const older = read
-        .find(tables.egressByTarget, targetKey(target, form.namespace))
-        .find((other) => isOlder(other) && other.mode !== form.egressMode);
-      if (older !== undefined) conflict(report, 'spec.outbound.egress.mode', older.key);
     }
   }
 }

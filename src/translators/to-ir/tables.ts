@@ -1,4 +1,5 @@
 /** The collections that decisions read, as handles; pipeline.ts makes them. */
+import type { EgressIr } from '../../ir/index.js';
 import type { Collection, Lookup } from '../../graph/index.js';
 import type {
   EndpointSlice,
@@ -8,7 +9,7 @@ import type {
   Service,
   ServiceKey,
 } from '../../model/index.js';
-import type { EgressDecision, EgressPolicy } from '../policies/egress/feature.js';
+import type { EgressPolicy } from '../policies/egress/feature.js';
 import type { RoutePolicy } from '../policies/routes/feature.js';
 import type { InboundPolicy } from './attach.js';
 import type { CallerPod, OutboundPolicy } from './attach-outbound.js';
@@ -99,9 +100,9 @@ export interface PolicyTables extends EndpointTables {
 /** What egress says. */
 export interface EgressTables extends PolicyTables {
   /** One row, `mesh`. */
-  readonly meshEgress: Collection<EgressDecision>;
+  readonly meshEgress: Collection<EgressIr>;
   /** By namespace, for those with a word of their own. */
-  readonly namespaceEgress: Collection<EgressDecision>;
+  readonly namespaceEgress: Collection<EgressIr>;
 }
 
 /** Which port numbers carry TCP. */

@@ -174,11 +174,13 @@ const outbound: Readonly<Record<string, Entry>> = {
   'caBundle.configMap': 'A ConfigMap with a PEM bundle',
   'tls.credential': 'The certificate shown to the callee',
   'credential.secret': 'A Secret of this namespace with the opt-in label',
-  'outbound.egress': 'Calls of these pods to what is no Service',
-  'egress.mode': ['AllowAny or KnownOnly', 'AllowAny'],
-  'egress.allow': 'What is known besides Services',
-  'allow[].host': 'A host name',
+  'outbound.egress': 'Calls of these pods to addresses that nobody in the mesh has',
+  'egress.mode': ['AllowAny (they pass) or KnownOnly (only allow passes)', 'AllowAny'],
+  'egress.allow':
+    'With KnownOnly: what passes. A host by the SNI of TLS, or the Host of plaintext HTTP, to the address that the sidecar itself looks up; a cidr by the address called, whatever it speaks. The nearest list counts whole',
+  'allow[].host': 'A host name, or *. and one for all names below it',
   'allow[].cidr': 'A block of addresses',
+  'allow[].ports': ['Ports', 'of a host 80 and 443, of a cidr all'],
 };
 
 const inbound: Readonly<Record<string, Entry>> = {
@@ -258,7 +260,6 @@ const rest: Readonly<Record<string, Entry>> = {
   namespace: ['The namespace of the Service', 'the policy’s own'],
   service: 'The name of a Service',
   port: ['The port of the Service', 'the port that was called'],
-  ports: ['Ports', 'all'],
   'spec.telemetry': 'What is recorded of calls',
   'telemetry.accessLog': 'The access log of the sidecar',
   'accessLog.mode': ['None, Errors or All', 'Errors'],

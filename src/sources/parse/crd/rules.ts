@@ -166,6 +166,17 @@ const exactlyOneHash: CelRule = {
   message: 'expected exactly one of header, cookie, sourceIP, queryParam',
 };
 
+const egressRules: readonly CelRule[] = [
+  {
+    rule: "!has(self.allow) || !has(self.mode) || self.mode == 'KnownOnly'",
+    message: 'allow has a meaning with mode KnownOnly only: AllowAny lets every call pass',
+  },
+];
+
+const egressAllowRules: readonly CelRule[] = [
+  { rule: 'has(self.host) != has(self.cidr)', message: 'expected exactly one of host, cidr' },
+];
+
 const exactlyOneChange: CelRule = {
   rule: 'has(self.prefix) != has(self.replace)',
   message: 'expected exactly one of prefix, replace',
@@ -194,6 +205,8 @@ export const celRules: Readonly<Record<string, readonly CelRule[]>> = {
   'fault.abort': abortRules,
   backoff: backoffRules,
   'loadBalancing.hashOn': [exactlyOneHash],
+  'outbound.egress': egressRules,
+  'egress.allow[]': egressAllowRules,
   'inbound.rateLimit': rateLimitRules,
   mtls: mtlsRules,
   'when[]': whenRules,

@@ -6,6 +6,7 @@ import {
   claimName,
   comparedHeader,
   duration,
+  egressHost,
   headerName,
   hostname,
   idleDuration,
@@ -122,6 +123,23 @@ export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRul
   [valuePattern, { pattern: `^[^*${control}]*[^${control}]$`, maxLength: 1024 }],
   [changeableHeader, { pattern: token, maxLength: 256 }],
   [queryName, { pattern: `^[^\\s&=#${control}]+$`, minLength: 1, maxLength: 256 }],
+  [
+    egressHost,
+    {
+      pattern: `^([*][.])?${subdomain}$`,
+      maxLength: 253,
+      validations: [
+        {
+          rule: "!self.matches('^[0-9.]+$')",
+          message: 'expected a host name: an address is written as a cidr such as 192.0.2.1/32',
+        },
+        {
+          rule: "self.replace('*.', '') != 'localhost' && !self.endsWith('.localhost')",
+          message: 'expected a host outside the pod',
+        },
+      ],
+    },
+  ],
   [hostname, { pattern: `^${subdomain}$`, maxLength: 253 }],
 ]);
 

@@ -1,17 +1,17 @@
 /** The schema of `outbound`. */
 import { z } from 'zod';
-import { notCarriedOut, notYet, strict } from './check.js';
+import { notCarriedOut, strict } from './check.js';
 import { outboundRetriesSchema } from './retries.js';
 import { serviceSchema } from './service-schema.js';
 import {
   cidr,
   duration,
+  egressHost,
   headerName,
   hostname,
   idleDuration,
   keepaliveDuration,
   objectName,
-  plainText,
   portNumber,
   positiveDuration,
   queryName,
@@ -82,9 +82,21 @@ const tls = strict({
 });
 
 const egressAllow = strict({
-  host: plainText.optional(),
+  host: egressHost.optional(),
   cidr: cidr.optional(),
-  ports: z.array(portNumber).max(256).optional(),
+  ports: z.array(portNumber).min(1).max(256).optional(),
+}).superRefine(({ host, cidr: block }, context) => {
+  if ((host === undefined) !== (block === undefined)) return;
+  context.addIssue({ code: 'custom', message: 'expected exactly one of host, cidr' });
+});
+
+const egress = strict({
+  mode: z.enum(['AllowAny', 'KnownOnly']).optional(),
+  allow: z.array(egressAllow).max(256).optional(),
+}).superRefine(({ mode, allow }, context) => {
+  if (mode !== 'AllowAny' || allow === undefined) return;
+  const message = 'allow has a meaning with mode KnownOnly only: AllowAny lets every call pass';
+  context.addIssue({ code: 'custom', path: ['allow'], message });
 });
 
 /** `outbound`. */
@@ -95,10 +107,7 @@ export const outboundSchema = strict({
   connections: connections.optional(),
   outlierDetection: outlierDetection.optional(),
   tls: tls.optional(),
-  egress: strict({
-    mode: z.enum(['AllowAny', 'KnownOnly']).optional(),
-    allow: notYet(z.array(egressAllow).max(256)).optional(),
-  }).optional(),
+  egress: egress.optional(),
 });
 
 /** `outbound`, its fields checked. */

@@ -1,7 +1,7 @@
 /** The texts of a TrafficPolicy's leaves: names, hosts, paths, headers, durations, patterns. */
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import { canonicalCidr } from '../address.js';
+import { canonicalCidr, canonicalIp } from '../address.js';
 import { parseDuration } from '../duration.js';
 import { dnsLabel, subdomain } from '../header.js';
 import { text } from './check.js';
@@ -254,6 +254,21 @@ export const hostname = text((value) =>
     ? undefined
     : 'expected a lower case host name without port',
 );
+
+/**
+ * A host outside the mesh, or `*.` and one. Sidecars look it up as it is, without search domains,
+ * and never their own `localhost`.
+ */
+export const egressHost = text((value) => {
+  const name = value.startsWith('*.') ? value.slice(2) : value;
+  if (/^[0-9.]+$/.test(value) || canonicalIp(value) !== undefined) {
+    return 'expected a host name: an address is written as a cidr such as 192.0.2.1/32';
+  }
+  if (name === 'localhost' || name.endsWith('.localhost')) return 'expected a host outside the pod';
+  return value.length <= 253 && subdomain.test(name)
+    ? undefined
+    : 'expected a lower case host name without port such as api.example.com or *.example.com';
+});
 
 /** Labels to select by: at least one, in the syntax of Kubernetes. */
 export const labels = z.record(z.string(), text(labelValueProblem)).superRefine((map, context) => {

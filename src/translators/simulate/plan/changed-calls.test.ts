@@ -1,13 +1,14 @@
 /** Laws of plans over random meshes: what a plan says is what explain says, and nothing is left out. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Pod, PolicyKey, Service } from '../../../model/index.js';
+import type { EgressSetting, Pod, PolicyKey, Service } from '../../../model/index.js';
 import {
   createPipeline,
   type PipelineChanges,
   type PipelineSettings,
   type PolicyForm,
 } from '../../index.js';
+import { aPod, aPolicy, compileWith } from '../../testing/mesh-builder.js';
 import { wholeMesh } from '../../testing/random-mesh.js';
 import { policy } from '../../testing/random-policy.js';
 import { explain, type Explanation } from '../explain.js';
@@ -166,8 +167,32 @@ test('a mesh that stays as it is plans nothing', () => {
   );
 });
 
+test('a change of what egress allows is planned by host, port and address', () => {
+  const pod = aPod('client', { namespace: 'web', ips: ['10.1.0.9'] });
+  const egress = (allow: EgressSetting['allow']): PlanSide => {
+    const form = aPolicy('out', {
+      namespace: 'web',
+      egress: { mode: 'KnownOnly', ...(allow && { allow }) },
+    });
+    const { view } = compileWith({ meshCidrs: ['10.0.0.0/8'] }, pod, form);
+    return { view, pods: [pod], services: [], clusterDomain: 'cluster.local' };
+  };
+  const host = { kind: 'host' as const, host: '*.a.example', ports: [80, 443] };
+  const cidr = { kind: 'cidr' as const, cidr: '198.51.100.0/24' };
+  const { changes } = changedCalls(
+    egress([host]),
+    egress([{ ...host, ports: [443] }, cidr]),
+    limits,
+  );
+  expect(changes.map(({ kind, to }) => `${kind} ${to}`)).toEqual([
+    'refused any.a.example:80, outside',
+    'admitted 198.51.100.0:443, outside',
+  ]);
+  expect(changes[0]?.because).toContain('TrafficPolicy web/out spec.outbound.egress.allow');
+});
+
 test('what is left out for its number is said', () => {
-  const [mesh] = fc.sample(wholeMesh, { numRuns: 1, seed: 7 });
+  const [mesh] = fc.sample(wholeMesh, { numRuns: 1, seed: 8 });
   const side = compile(mesh ?? {});
   const { omissions, judged } = changedCalls(side, side, { calls: 1, requests: 1 });
   expect(judged).toBeGreaterThanOrEqual(1);

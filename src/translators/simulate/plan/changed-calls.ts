@@ -263,8 +263,8 @@ interface Grouped {
 
 function addressOf({ view }: PlanSide, { host }: Target): string | undefined {
   if (/^[\d.]+$/.test(host) || host.includes(':')) return host;
-  const [name = '', namespace = ''] = host.split('.');
-  return view.service(`${namespace}/${name}`)?.clusterIPs[0];
+  const [name = '', namespace = '', ...rest] = host.split('.');
+  return rest.length > 0 ? undefined : view.service(`${namespace}/${name}`)?.clusterIPs[0];
 }
 
 function hostOf(side: PlanSide, pod: Pod, target: Target): ReturnType<MeshView['virtualHost']> {
@@ -327,7 +327,33 @@ function targetsOf(
   const sorted = [targets, pods].flatMap((each) =>
     [...each.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
   );
-  return [...sorted, ...nobodys];
+  return [...sorted, ...outsideTargets(before, after, classes)];
+}
+
+/** What egress lists allow on either side, one call for each entry and port, and what is nobody's. */
+function outsideTargets(
+  before: PlanSide,
+  after: PlanSide,
+  classes: readonly CallerClass[],
+): readonly Target[] {
+  const listeners = new Set(
+    classes.flatMap((each) => [
+      before.view.outboundListener(each.before),
+      after.view.outboundListener(each.after),
+    ]),
+  );
+  const targets = new Map<string, Target>();
+  for (const { egress } of listeners) {
+    for (const entry of egress.allow) {
+      const [address = ''] = entry.kind === 'cidr' ? entry.cidr.split('/') : [];
+      const host = entry.kind === 'host' ? entry.host.replace(/^\*/, 'any') : address;
+      for (const port of entry.ports ?? [443]) {
+        const name = entry.kind === 'host' ? `${host}:${String(port)}` : formatAddress(host, port);
+        targets.set(name, { host, port, name: `${name}, outside` });
+      }
+    }
+  }
+  return [...[...targets.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), ...nobodys];
 }
 
 /** The endpoints that these targets lead to without any route. */

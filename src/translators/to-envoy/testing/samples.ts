@@ -4,6 +4,7 @@ import type {
   AuthorizationRuleIr,
   CallerIr,
   ClusterIr,
+  EgressIr,
   InboundIr,
   InboundPortIr,
   OutboundListenerIr,
@@ -77,6 +78,11 @@ export function inboundOf(ports: readonly InboundPortIr[]): InboundIr {
   };
 }
 
+/** AllowAny by default. */
+export function egressOf(parts: Partial<EgressIr>): EgressIr {
+  return { mode: 'AllowAny', allow: [], decidedBy: '', origins: [], ...parts };
+}
+
 /** Eager, unbounded, nothing opaque. */
 export function outboundOf(parts: Partial<OutboundListenerIr>): OutboundListenerIr {
   return {
@@ -84,8 +90,7 @@ export function outboundOf(parts: Partial<OutboundListenerIr>): OutboundListener
     opaquePorts: [],
     httpOnOpaquePorts: [],
     meshCidrs: [],
-    egress: 'AllowAny',
-    origins: [],
+    egress: egressOf({}),
     ...parts,
   };
 }

@@ -181,6 +181,29 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
     'spec',
     'outbound.egress has a meaning',
   ],
+  [
+    { targetRefs: [namespace], outbound: { egress: { mode: 'AllowAny', allow: [] } } },
+    'spec.outbound.egress',
+    'allow has a meaning with mode KnownOnly only',
+  ],
+  ...[{ host: 'a.example', cidr: '192.0.2.0/24' }, { ports: [443] }].map(
+    (allowed): readonly [Spec, string, string] => [
+      { targetRefs: [namespace], outbound: { egress: { allow: [allowed] } } },
+      'spec.outbound.egress.allow[0]',
+      'expected exactly one of host, cidr',
+    ],
+  ),
+  ...(
+    [
+      ['192.0.2.1', 'expected a host name: an address is written as a cidr'],
+      ['localhost', 'expected a host outside the pod'],
+      ['*.localhost', 'expected a host outside the pod'],
+    ] as const
+  ).map(([host, says]): readonly [Spec, string, string] => [
+    { targetRefs: [namespace], outbound: { egress: { allow: [{ host }] } } },
+    'spec.outbound.egress.allow[0].host',
+    says,
+  ]),
   [{ targetRefs: [service], telemetry: {} }, 'spec', 'telemetry has a meaning'],
   [
     { targetRefs: [service], outbound: { timeouts: { idle: '2h' } } },
