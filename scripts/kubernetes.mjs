@@ -140,7 +140,7 @@ async function buildAll(names, say) {
 }
 
 /** Runs go on one of our modules; what it downloads is held against go.sum. */
-function goOptions(module) {
+export function goOptions(module) {
   const folder = join(modules, module);
   return {
     cwd: folder,
@@ -207,7 +207,7 @@ function removeRemains(folder) {
 }
 
 /** Fetches hundreds of modules apart from the build, so that a cut connection can be tried again. */
-async function download(module, packages, say) {
+export async function download(module, packages, say) {
   for (let attempt = 1; ; attempt += 1) {
     const { status, stderr: said } = spawnSync('go', ['list', '-deps', ...packages], {
       ...goOptions(module),
@@ -225,7 +225,7 @@ async function download(module, packages, say) {
 }
 
 /** Not synchronous: the lock must answer, and a Ctrl-C be heard, while it builds. */
-function run(args, options) {
+export function run(args, options) {
   return new Promise((resolve, reject) => {
     const child = spawn('go', args, options);
     child.once('error', reject);

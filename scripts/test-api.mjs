@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { argv, env, execPath, exit, stderr } from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { apiPrograms, ensureKubernetes } from './kubernetes.mjs';
+import { ensureJudge } from './judge-certificates.mjs';
 import { prepare } from './prepare.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -55,6 +56,11 @@ try {
   const say = (line) => stderr.write(`test:api: ${line}\n`);
   const found = await ensureKubernetes({ names: apiPrograms, say });
   env.SKERRY_KUBERNETES_BIN = dirname(found['kube-apiserver']);
+  // One test needs it: what is wrong with it is no reason to run no other.
+  const judge = await ensureJudge({ say }).catch((error) => {
+    say(error instanceof Error ? error.message : String(error));
+    return '';
+  });
   const { startApiServer } = await loadRig();
   const server = await startApiServer();
   const { SKERRY_KUBERNETES_BIN } = env;
@@ -63,6 +69,7 @@ try {
     SKERRY_KUBERNETES_BIN,
     SKERRY_KUBECTL: found.kubectl,
     SKERRY_HELM: found.helm,
+    SKERRY_JUDGE: judge,
     SKERRY_TEST_KUBECONFIG: server.kubeconfig,
   });
   await server.stop();

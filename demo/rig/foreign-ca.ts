@@ -11,10 +11,14 @@ export interface ForeignIdentity {
 
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'] as const;
 
-/** Makes a root in `directory` and a certificate for `spiffeId` under it, by openssl. Throws CommandError. */
+/**
+ * Makes a root in `directory` and a certificate for `spiffeId` under it, by openssl; or one that
+ * `issuer` signs, a file with a certificate and its key. Throws CommandError.
+ */
 export async function foreignIdentity(
   directory: string,
   spiffeId: string,
+  issuer?: string,
 ): Promise<ForeignIdentity> {
   await mkdir(directory, { recursive: true });
   const file = (name: string): string => join(directory, name);
@@ -32,10 +36,13 @@ export async function foreignIdentity(
   ]);
   await runCommand([
     ...['openssl', 'x509', '-req', '-in', file('leaf.csr'), '-days', '1'],
-    ...['-CA', file('root.pem'), '-CAkey', file('root.key'), '-CAcreateserial'],
+    ...['-CA', issuer ?? file('root.pem'), '-CAkey', issuer ?? file('root.key')],
+    ...['-CAserial', file('serial'), '-CAcreateserial'],
     ...['-extfile', file('leaf.ext'), '-out', file('leaf.pem')],
   ]);
   const leaf = await readFile(file('leaf.pem'), 'utf8');
-  const root = await readFile(file('root.pem'), 'utf8');
-  return { cert: leaf + root, key: await readFile(file('leaf.key'), 'utf8') };
+  const above = await readFile(issuer ?? file('root.pem'), 'utf8');
+  const [certificate = ''] =
+    /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/.exec(above) ?? [];
+  return { cert: leaf + certificate, key: await readFile(file('leaf.key'), 'utf8') };
 }

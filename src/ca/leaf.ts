@@ -1,5 +1,5 @@
 /** Signs end-entity certificates from a fixed DER template: hot, a storm of sidecars runs through here. */
-import { sign, type KeyObject } from 'node:crypto';
+import { createHash, sign, type KeyObject } from 'node:crypto';
 import {
   derBits,
   derContext,
@@ -12,6 +12,7 @@ import {
   derUnsigned,
   pemOf,
 } from '../lib/index.js';
+import { derContents, derElements } from './der-elements.js';
 
 /** Who signs. */
 export interface LeafSigner {
@@ -67,6 +68,14 @@ function alternativeName(name: LeafContents['name']): Buffer {
   return criticalExtension('2.5.29.17', derSequence(...names));
 }
 
+/** The first 160 bits of SHA-256 over the key's bits (RFC 7093, 2), without the byte that counts unused ones. */
+function subjectKeyId(spki: Uint8Array): Buffer {
+  const bits = derElements(Buffer.from(spki))[1];
+  if (bits === undefined) throw new RangeError('expected a subject public key info');
+  const hash = createHash('sha256').update(derContents(bits).subarray(1)).digest();
+  return extension('2.5.29.14', derOctets(hash.subarray(0, 20)));
+}
+
 /** The signed certificate in PEM. */
 export function signLeaf(signer: LeafSigner, contents: LeafContents): string {
   const authorityKeyId = extension('2.5.29.35', derSequence(derImplicit(0, signer.keyId)));
@@ -85,6 +94,7 @@ export function signLeaf(signer: LeafSigner, contents: LeafContents): string {
         notACa,
         digitalSignature,
         contents.name.kind === 'spiffe' ? workloadUsages : serverUsages,
+        subjectKeyId(contents.spki),
         authorityKeyId,
         alternativeName(contents.name),
       ),

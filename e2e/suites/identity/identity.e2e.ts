@@ -226,11 +226,18 @@ describe('a call into a Strict workload', () => {
   });
 
   test.each([
-    ['of another trust domain', 'spiffe://elsewhere.example/ns/b/sa/reviews'],
-    ['of another authority under our names', 'spiffe://cluster.local/ns/b/sa/reviews'],
-  ])('fails with a certificate %s, over HTTP and TCP', async (what, spiffe) => {
+    ['of another trust domain', 'spiffe://elsewhere.example/ns/b/sa/reviews', 'foreign'],
+    ['of another authority under our names', 'spiffe://cluster.local/ns/b/sa/reviews', 'foreign'],
+    [
+      'of another trust domain that our own intermediate signed',
+      'spiffe://elsewhere.example/ns/b/sa/reviews',
+      'own',
+    ],
+  ])('fails with a certificate %s, over HTTP and TCP', async (what, spiffe, issuer) => {
     const folder = join(mesh.runDirectory, what.replaceAll(' ', '-'));
-    const credentials = await foreignIdentity(folder, spiffe);
+    const { stateDirectory } = mesh.controlPlane();
+    const file = join(stateDirectory, 'ca', 'active', 'workload-issuer.pem');
+    const credentials = await foreignIdentity(folder, spiffe, issuer === 'own' ? file : undefined);
     const legacy = await mesh.agent('outside/legacy');
     for (const alpn of ['skerry-http', 'skerry-tcp']) {
       const result = await legacy.tls({
