@@ -13,7 +13,9 @@ const apps = join(root, 'e2e', 'apps');
 async function buildApps() {
   const { build } = await import('esbuild');
   const programs = readdirSync(apps).filter((name) =>
-    /^(probe-(server|grpc-server|client)|graceful-server|outside-server|ads-client)\.ts$/.test(name),
+    /^(probe-(server|grpc-server|client)|graceful-server|outside-server|ads-client)\.ts$/.test(
+      name,
+    ),
   );
   await build({
     entryPoints: Object.fromEntries(

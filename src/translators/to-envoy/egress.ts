@@ -255,7 +255,8 @@ function spellListener(egress: EgressIr, settings: SpellSettings): Listener {
 
 /**
  * By port first, for Envoy never goes back from a port's chains to those without one; of a port by
- * address, and what is no allowed address by name.
+ * address, and what is no allowed address by name. Each entry has chains of its own, so that a
+ * change of another leaves its connections alone.
  */
 function spellChains(egress: EgressIr, settings: SpellSettings): FilterChain[] {
   const ports = new Set(egress.allow.flatMap((entry) => entry.ports ?? []));
@@ -266,21 +267,19 @@ function spellChains(egress: EgressIr, settings: SpellSettings): FilterChain[] {
   ): FilterChain => ({ name: `egress/${name}`, filter_chain_match: match, filters });
   const proxy = (stat: string, cluster: string): NetworkFilter =>
     spellTcpProxy({ direction: 'outbound', stat: `egress_${stat}`, cluster }, settings);
-  const byAddress = (port?: number): FilterChain[] => {
-    const cidrs = allowedCidrs(egress, port);
-    if (cidrs.length === 0) return [];
-    const match = {
-      ...(port === undefined ? {} : { destination_port: port }),
-      prefix_ranges: cidrs.map(spellCidr),
-    };
-    const name = port === undefined ? 'address' : `address/${String(port)}`;
-    return [chain(name, match, [proxy('address', passthroughClusterName)])];
-  };
+  const byAddress = (port?: number): FilterChain[] =>
+    allowedCidrs(egress, port).map((cidr) => {
+      const match = {
+        ...(port === undefined ? {} : { destination_port: port }),
+        prefix_ranges: [spellCidr(cidr)],
+      };
+      const name = `address/${port === undefined ? '*' : String(port)}/${cidr}`;
+      return chain(name, match, [proxy('address', passthroughClusterName)]);
+    });
   const byName = (port: number): FilterChain[] => {
     const hosts = allowedHosts(egress, port);
     if (hosts.length === 0) return [];
     const tls = hosts.map((host) =>
-      // One for each host: what is changed of another leaves its connections alone.
       chain(
         `tls/${String(port)}/${host}`,
         { destination_port: port, transport_protocol: 'tls', server_names: [host] },
