@@ -7,6 +7,8 @@ const outside = z.object({
   /** Every server listens at each of them. */
   ips: z.array(z.string()),
   httpPorts: ports,
+  /** HTTP/2 in plaintext, from the first byte. */
+  http2Ports: ports,
   tlsPorts: ports,
   tcpPorts: ports,
   /** Paths of PEM files. */

@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTcpServer } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { parseOutside } from './outside-contract.js';
@@ -35,6 +36,19 @@ for (const ip of options.ips) {
       const { url, headers } = request;
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ ip, port, url, headers }));
+    });
+    server.on('upgrade', (_request, socket) => {
+      socket.on('error', () => undefined);
+      socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+      );
+      socket.pipe(socket);
+    });
+    serve(server, ip, port);
+  }
+  for (const port of options.http2Ports) {
+    const server = createHttp2Server((request, response) => {
+      response.end(JSON.stringify({ ip, port, headers: { host: request.authority } }));
     });
     serve(server, ip, port);
   }

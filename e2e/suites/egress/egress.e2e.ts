@@ -9,6 +9,7 @@ import {
 } from '../../../demo/rig/index.js';
 import { claim } from '../../kit/claim.js';
 import { manifest, trafficPolicy } from '../../kit/manifest.js';
+import { runInPod } from '../../kit/programs.js';
 import { eventually, sidecarOf, untilLogged } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 import { askedNames, ips, reached, startOutside } from './outside.js';
@@ -52,7 +53,7 @@ async function echoes(): Promise<boolean> {
 
 const allow: readonly object[] = [
   { host: partner },
-  { host: partner, ports: [8080] },
+  { host: partner, ports: [8080, 8082] },
   { host: 'nowhere.example' },
   { host: '*.cdn.example' },
   { cidr: '203.0.113.0/24', ports: [5432] },
@@ -147,6 +148,31 @@ describe('with an allow list', () => {
       `${ips.partner}:8080 as ${partner}:8080`,
     );
     expect(await http(ips.cdn, 'a.cdn.example')).toBe(`${ips.cdn}:80 as a.cdn.example`);
+  });
+
+  test('HTTP/2 passes by its authority, and a refused one is answered 403', async () => {
+    const ask = async (authority: string): Promise<unknown> =>
+      await runInPod(mesh, client, 'http2-client', [`http://${ips.other}:8082`, authority]);
+    expect(await ask(`${partner}:8082`)).toEqual({
+      status: 200,
+      body: JSON.stringify({ ip: ips.partner, port: 8082, headers: { host: `${partner}:8082` } }),
+    });
+    expect(await ask('evil.example:8082')).toMatchObject({ status: 403 });
+  });
+
+  test('an upgraded connection carries bytes both ways', async () => {
+    const connection = 'upgraded';
+    await agent.tcpOpen({ connection, host: ips.partner, port: 80 });
+    const lines = [
+      ...['GET / HTTP/1.1', `host: ${partner}`, 'connection: upgrade', 'upgrade: websocket'],
+      ...['', ''],
+    ];
+    const { body } = await agent.tcpSend({ connection, send: lines.join('\r\n') });
+    expect(body).toContain('101 Switching Protocols');
+    expect(await agent.tcpSend({ connection, send: 'ping', expectBytes: 4 })).toMatchObject({
+      body: 'ping',
+    });
+    await agent.tcpClose(connection);
   });
 
   test('the path goes out as the app wrote it', async () => {

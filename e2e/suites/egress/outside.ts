@@ -51,7 +51,7 @@ export async function startOutside(mesh: Mesh): Promise<RunningProcess> {
   ]);
   const outside: Outside = {
     ips: [ips.partner, ips.other, ips.cdn, ips.block],
-    ...{ httpPorts: [80, 8080], tlsPorts: [443, 8443], tcpPorts: [5432, 5433] },
+    ...{ httpPorts: [80, 8080], http2Ports: [8082], tlsPorts: [443, 8443], tcpPorts: [5432, 5433] },
     ...{ cert, key, dns: ips.dns, names },
   };
   const server = await startProcess({
