@@ -51,7 +51,8 @@ export interface CompiledDirectory {
   readonly pipeline: Pipeline;
   /** Of the objects themselves, then of the mesh they make. */
   readonly diagnostics: readonly Diagnostic[];
-  readonly objects: number;
+  /** The objects themselves. */
+  readonly changes: readonly SourceChange[];
 }
 
 /** Reads and compiles `directory`; a {@link CommandError} when there is none. */
@@ -68,7 +69,7 @@ export async function compileDirectory(
       ...batch.diagnostics,
       ...result.diagnostics.flatMap((change) => change.diagnostics),
     ],
-    objects: batch.changes.length,
+    changes: batch.changes,
   };
 }
 

@@ -10,6 +10,7 @@ export type {
 } from './pipeline-contract.js';
 export { hasNamespace, type NamespaceSet, type PolicyReach } from './policy-reach.js';
 export type { ScopedResource, SharedResource } from './scoped-resource.js';
+export { toStaticBootstrap } from './static-bootstrap.js';
 export { auditPolicyTag } from './to-envoy/access-log.js';
 export type { PolicyForm } from './to-ir/attach.js';
 export type { Sidecar } from './to-ir/workload.js';
