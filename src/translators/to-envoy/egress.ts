@@ -182,7 +182,8 @@ function spellClusters(): Cluster[] {
       typed_extension_protocol_options: {
         'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
           '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-          common_http_protocol_options: { idle_timeout: '60s' },
+          // Servers out there close idle connections after 2 s and more; a request must not meet it.
+          common_http_protocol_options: { idle_timeout: '1s' },
           use_downstream_protocol_config: { http_protocol_options: {}, http2_protocol_options: {} },
         },
       },
@@ -211,7 +212,15 @@ function spellRoutes(egress: EgressIr): RouteConfiguration {
       {
         name: ruleName(egress.decidedBy),
         match: { prefix: '/' },
-        route: { cluster: egressHostsClusterName, timeout: '0s' },
+        route: {
+          cluster: egressHostsClusterName,
+          timeout: '0s',
+          // Only what the server cannot have seen, as inside the mesh.
+          retry_policy: {
+            retry_on: 'connect-failure,refused-stream,reset-before-request',
+            num_retries: 2,
+          },
+        },
       },
     ],
   }));
