@@ -5,6 +5,7 @@ import { bulkPodIps, bulkText, bulkVip } from './manifests.js';
 import { parseOptions } from './options.js';
 import { parseCpuMs, parseResidentBytes, parseStartAfterBootMs } from './processes.js';
 import { lastArrival, type ProxyState } from './proxies.js';
+import { parseReport } from './request/fortio.js';
 import { median, percentile, worst } from './statistics.js';
 
 describe('statistics', () => {
@@ -24,6 +25,31 @@ describe('statistics', () => {
   });
 });
 
+describe('the load tool’s report', () => {
+  const report = (codes: object): string =>
+    `Fortio is running\n${JSON.stringify({
+      ActualQPS: 498.5,
+      RetCodes: codes,
+      DurationHistogram: {
+        Count: 100,
+        Percentiles: [
+          { Percentile: 50, Value: 0.00025 },
+          { Percentile: 99, Value: 0.0026 },
+        ],
+      },
+    })}\nAll done`;
+
+  test('is read in milliseconds', () => {
+    expect(parseReport(report({ 200: 100 }))).toEqual({
+      ...{ requests: 100, perSecond: 498.5, p50Ms: 0.25, p99Ms: 2.6 },
+    });
+  });
+
+  test('with one request that failed is no figure', () => {
+    expect(() => parseReport(report({ 200: 99, 503: 1 }))).toThrow('requests failed: 1 times 503');
+  });
+});
+
 describe('options', () => {
   test('have the sizes that the claims are made for as defaults', () => {
     expect(parseOptions(['propagation'])).toEqual({
@@ -33,6 +59,10 @@ describe('options', () => {
     expect(parseOptions(['sidecar', '--json'])).toEqual({
       bench: 'sidecar',
       ...{ services: [100, 1000, 5000], used: 10, json: true },
+    });
+    expect(parseOptions(['request'])).toEqual({
+      bench: 'request',
+      ...{ rate: 500, connections: 8, seconds: 5, rounds: 7, json: false },
     });
     expect(parseOptions(['sync'])).toEqual({
       bench: 'sync',
@@ -46,7 +76,7 @@ describe('options', () => {
   });
 
   test.each([
-    [[], 'expected propagation, sidecar, sync or load, found nothing'],
+    [[], 'expected propagation, sidecar, request, sync or load, found nothing'],
     [['speed'], 'found speed'],
     [
       ['propagation', '--rounds', '0'],
@@ -56,6 +86,7 @@ describe('options', () => {
     [['sidecar', '--services', '100', '--used', '40'], 'expected a whole number from 120'],
     [['sidecar', '--rounds', '3'], '--rounds'],
     [['load', '--services', '2', '--endpoints', '2', '--sidecars', '5'], '--sidecars: expected a'],
+    [['request', '--rate', '0'], '--rate: expected a whole number from 1'],
     [['load', '--layouts', 'lazy'], '--layouts: expected on-demand, eager with commas between'],
   ])('%j is answered with what is wrong', (args, text) => {
     expect(parseOptions(args)).toContain(text);

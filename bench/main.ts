@@ -6,6 +6,7 @@ import { formatLoad } from './load/report.js';
 import { obstacles } from './obstacles.js';
 import { parseOptions, usage, type BenchOptions } from './options.js';
 import { benchPropagation, formatPropagation } from './propagation.js';
+import { benchRequest, formatRequest } from './request/request.js';
 import { benchSidecar, formatSidecar } from './sidecar.js';
 
 /** Aborts at the first Ctrl-C or SIGTERM; what has begun is then taken down. */
@@ -28,6 +29,10 @@ async function run(options: BenchOptions, environment: BenchEnvironment): Promis
     case 'sidecar': {
       const report = await benchSidecar(options, environment);
       return options.json ? JSON.stringify(report) : formatSidecar(report);
+    }
+    case 'request': {
+      const report = await benchRequest(options, environment);
+      return options.json ? JSON.stringify(report) : formatRequest(report);
     }
     case 'sync': {
       const report = await benchSync(options, environment);

@@ -2,7 +2,8 @@
 import { parseArgs } from 'node:util';
 
 /** What was asked for. */
-export type BenchOptions = PropagationOptions | SidecarOptions | SyncOptions | LoadOptions;
+export type BenchOptions =
+  PropagationOptions | SidecarOptions | RequestOptions | SyncOptions | LoadOptions;
 
 /** From file write to the last sidecar's ACK. */
 export interface PropagationOptions {
@@ -21,6 +22,18 @@ export interface SidecarOptions {
   readonly services: readonly number[];
   /** Services that the app calls. */
   readonly used: number;
+  readonly json: boolean;
+}
+
+/** What a request costs. */
+export interface RequestOptions {
+  readonly bench: 'request';
+  /** Requests a second where latency and CPU are measured. */
+  readonly rate: number;
+  readonly connections: number;
+  /** Of each run of load. */
+  readonly seconds: number;
+  readonly rounds: number;
   readonly json: boolean;
 }
 
@@ -65,6 +78,7 @@ export const sidecarRuns = 3;
 /** The help text. */
 export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
        npm run bench -- sidecar [--services 100,1000,5000] [--used 10] [--json]
+       npm run bench -- request [--rate 500] [--connections 8] [--seconds 5] [--rounds 7] [--quick] [--json]
        npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
        npm run bench -- load [--services 1000] [--endpoints 5] [--sidecars 1000] [--used 10] [--rounds 20]
                              [--layouts on-demand,eager] [--suites connect,churn,reconnect]
@@ -72,9 +86,10 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
+  request       p50, p99, CPU of a request: no mesh beside two sidecars; HTTP/1.1, HTTP/2, gRPC, TCP
   sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
   load          simulated sidecars: time, CPU, bytes and memory to connect, to change, to reconnect
-  --quick       of load: 200 Services, 200 sidecars, 10 rounds
+  --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request: 3 rounds of 2 s
   --against     of load: the control plane of another built checkout beside this one, in the same run
   --profile     of load: CPU profiles of the control plane go there
   --json        print one JSON object on stdout and nothing else
@@ -125,6 +140,8 @@ function read(args: readonly string[]): BenchOptions | string {
         .map((text) => readCount('--services', text, [used * sidecarRuns, 15_000]));
       return { bench, services, used, json: values.json };
     }
+    case 'request':
+      return readRequest(rest);
     case 'sync': {
       const { values } = parseArgs({
         args: rest,
@@ -148,8 +165,31 @@ function read(args: readonly string[]): BenchOptions | string {
     case '--help':
       return usage;
     default:
-      return `expected propagation, sidecar, sync or load, found ${bench ?? 'nothing'}\n\n${usage}`;
+      return `expected propagation, sidecar, request, sync or load, found ${bench ?? 'nothing'}\n\n${usage}`;
   }
+}
+
+function readRequest(args: readonly string[]): RequestOptions {
+  const isQuick = args.includes('--quick');
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      rate: { type: 'string', default: '500' },
+      connections: { type: 'string', default: '8' },
+      seconds: { type: 'string', default: isQuick ? '2' : '5' },
+      rounds: { type: 'string', default: isQuick ? '3' : '7' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    bench: 'request',
+    rate: readCount('--rate', values.rate, [1, 100_000]),
+    connections: readCount('--connections', values.connections, [1, 1000]),
+    seconds: readCount('--seconds', values.seconds, [1, 600]),
+    rounds: readCount('--rounds', values.rounds, [1, 1000]),
+    json: values.json,
+  };
 }
 
 function readLoad(args: readonly string[]): LoadOptions {

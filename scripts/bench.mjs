@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { argv, env, execPath, exit, stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { ensureFortio } from './fortio.mjs';
 import { apiPrograms, ensureKubernetes } from './kubernetes.mjs';
 import { prepare } from './prepare.mjs';
 
@@ -12,19 +13,27 @@ const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist', '
 const onKubernetes = ['sync', 'load'];
 const needsApi = onKubernetes.includes(argv[2]);
 
+/** Benches that load the mesh with a known tool. */
+const needsFortio = argv[2] === 'request';
+
+const say = (line) => stderr.write(`bench: ${line}\n`);
 const childEnv = await prepare('bench', [
   'envoy',
   'network',
   ...(needsApi ? ['kubernetes-api'] : []),
 ]);
 if (needsApi) {
-  const say = (line) => stderr.write(`bench: ${line}\n`);
   const found = await ensureKubernetes({ names: apiPrograms, say });
   env.SKERRY_KUBERNETES_BIN = dirname(found['kube-apiserver']);
 }
+if (needsFortio) env.SKERRY_FORTIO = await ensureFortio({ say });
 const child = spawn(execPath, ['--enable-source-maps', program, ...argv.slice(2)], {
   stdio: 'inherit',
-  env: { ...childEnv, ...(needsApi && { SKERRY_KUBERNETES_BIN: env.SKERRY_KUBERNETES_BIN }) },
+  env: {
+    ...childEnv,
+    ...(needsApi && { SKERRY_KUBERNETES_BIN: env.SKERRY_KUBERNETES_BIN }),
+    ...(needsFortio && { SKERRY_FORTIO: env.SKERRY_FORTIO }),
+  },
 });
 // The bench hears a Ctrl-C too and takes its mesh down; wait for that.
 process.on('SIGINT', () => undefined);
