@@ -13,7 +13,7 @@ const apps = join(root, 'e2e', 'apps');
 async function buildApps() {
   const { build } = await import('esbuild');
   const programs = readdirSync(apps).filter((name) =>
-    /^(probe-(server|grpc-server|client)|graceful-server|outside-server|http2-client|ads-client)\.ts$/.test(
+    /^(probe-(server|grpc-server|client)|graceful-server|outside-server|tls-server|http2-client|ads-client)\.ts$/.test(
       name,
     ),
   );

@@ -36,6 +36,12 @@ export function feed(batch: SourceBatch, { loop, gate, pods }: FeedTargets): voi
       case 'keySets':
         loop.put('keySets', change.key, change.value);
         break;
+      case 'caBundles':
+        loop.put('caBundles', change.key, change.value);
+        break;
+      case 'credentials':
+        loop.put('credentials', change.key, change.value);
+        break;
       case 'nodes':
         loop.put('nodes', change.key, change.value);
         break;

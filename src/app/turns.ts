@@ -56,6 +56,8 @@ function emptyPending(): Pending {
     namespaces: new Map(),
     nodes: new Map(),
     keySets: new Map(),
+    caBundles: new Map(),
+    credentials: new Map(),
     policies: new Map(),
     demand: new Map(),
     namespaceDemand: new Map(),

@@ -1,5 +1,7 @@
 /** What `skerry controller` can be told; every flag and variable ends here. */
 
+import type { OfferedCollection } from '../sources/index.js';
+
 /** A mesh described by a directory of YAML, for machines without Kubernetes. */
 export interface DirectoryPlatformOptions {
   readonly kind: 'directory';
@@ -23,8 +25,8 @@ export interface KubernetesPlatformOptions {
   /** Images that injected pods get; absent: the defaults of `skerry inject`. */
   readonly skerryImage?: string;
   readonly envoyImage?: string;
-  /** Follow ConfigMaps with the keys of token issuers; takes the right to list and watch ConfigMaps. */
-  readonly followsKeySets?: boolean;
+  /** ConfigMaps and Secrets offered by a label that are followed; takes the right to list and watch them. */
+  readonly follows?: readonly OfferedCollection[];
   /** Who leads an injected pod's traffic through its sidecar. */
   readonly redirection: 'init' | 'cni';
 }

@@ -2,6 +2,8 @@
 import { Option } from 'commander';
 import { stat } from 'node:fs/promises';
 import type {
+  CaBundle,
+  Credential,
   Diagnostic,
   EndpointSlice,
   KeySet,
@@ -115,6 +117,8 @@ export function toPipelineChanges(changes: readonly SourceChange[]): PipelineCha
     namespaces: new Map<string, Namespace | undefined>(),
     nodes: new Map<string, Node | undefined>(),
     keySets: new Map<string, KeySet | undefined>(),
+    caBundles: new Map<string, CaBundle | undefined>(),
+    credentials: new Map<string, Credential | undefined>(),
     policies: new Map<string, TrafficPolicy | RefusedPolicy | undefined>(),
   };
   for (const change of changes) {

@@ -28,6 +28,7 @@ export type {
   OutboundListenerIr,
   OutboundRoutesIr,
   OutlierDetectionIr,
+  OutsideTlsIr,
   PlacementIr,
   RetryBudgetIr,
   RetryIr,

@@ -65,12 +65,27 @@ export interface BalancingIr {
   readonly slowStartMs?: number;
 }
 
+/** What connections to endpoints outside the mesh are. */
+export type OutsideTlsIr =
+  | { readonly kind: 'plaintext' }
+  /** None is made. */
+  | { readonly kind: 'refused' }
+  | {
+      readonly kind: 'origination';
+      /** Asked for, and proved by the server. */
+      readonly serverName: string;
+      /** Who may have signed it, in PEM. */
+      readonly caPem: string;
+      /** The SDS name of the certificate that is shown; absent: none is. */
+      readonly credential?: string;
+    };
+
 /** What the connections of a cluster are. */
 export interface ClusterTlsIr {
   /** To endpoints in the mesh. */
   readonly inMesh: 'mtls' | 'plaintext';
-  /** To all others; `refused`: no connection is made that could be read. */
-  readonly outside: 'plaintext' | 'refused';
+  /** To all others. */
+  readonly outside: OutsideTlsIr;
   /** Who decided it. */
   readonly origins: readonly Origin[];
 }

@@ -91,6 +91,20 @@ export const diagnosticCodes = {
     remedy:
       'set inbound.jwt.issuers, or mend the key set named; ConfigMaps of a cluster are followed with skerry controller --key-sets only',
   },
+  NoCaBundle: {
+    cause: 'servers outside the mesh are to prove who they are, and it is not known to whom',
+    remedy:
+      'set outbound.tls.caBundle, or mend the ConfigMap named: the label skerry.dev/ca-bundle: "true" and certificates in ca.crt; ConfigMaps of a cluster are followed with skerry controller --ca-bundles only',
+  },
+  NoCredential: {
+    cause: 'a certificate is to be shown to servers outside the mesh, and there is none',
+    remedy:
+      'set outbound.tls.credential, or mend the Secret named: its type kubernetes.io/tls and the label skerry.dev/credential: "true"; Secrets of a cluster are followed with skerry controller --credentials only',
+  },
+  NoServerName: {
+    cause: 'servers outside the mesh are to prove a name, and it is not known which',
+    remedy: 'set outbound.tls.sni',
+  },
   ZoneUnknown: {
     cause: 'calls are to stay in the caller’s zone, and the zone of some callers is not known',
     remedy:

@@ -12,6 +12,10 @@ export type SliceKey = Branded<'SliceKey'>;
 export type PolicyKey = Branded<'PolicyKey'>;
 /** `namespace/name` of a ConfigMap with a key set. */
 export type KeySetKey = Branded<'KeySetKey'>;
+/** `namespace/name` of a ConfigMap with certificates of authorities. */
+export type CaBundleKey = Branded<'CaBundleKey'>;
+/** `namespace/name` of a Secret with a certificate and its key. */
+export type CredentialKey = Branded<'CredentialKey'>;
 /** `spiffe://<trust domain>/ns/<namespace>/sa/<service account>` (SPIFFE-ID, section 2). */
 export type SpiffeId = Branded<'SpiffeId'>;
 
@@ -40,13 +44,25 @@ export function keySetKey(namespace: string, name: string): KeySetKey {
   return `${namespace}/${name}` as KeySetKey;
 }
 
+/** The key of a ConfigMap with certificates of authorities. */
+export function caBundleKey(namespace: string, name: string): CaBundleKey {
+  return `${namespace}/${name}` as CaBundleKey;
+}
+
+/** The key of a Secret with a certificate and its key. */
+export function credentialKey(namespace: string, name: string): CredentialKey {
+  return `${namespace}/${name}` as CredentialKey;
+}
+
 /** The identity of a service account's workloads. */
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {
   return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}` as SpiffeId;
 }
 
 /** The namespace half of a `namespace/name` key. */
-export function namespaceOf(key: ServiceKey | PodKey | SliceKey | PolicyKey): string {
+export function namespaceOf(
+  key: ServiceKey | PodKey | SliceKey | PolicyKey | CredentialKey,
+): string {
   return key.slice(0, key.indexOf('/'));
 }
 

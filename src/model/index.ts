@@ -5,6 +5,8 @@ export {
   sliceKey,
   policyKey,
   keySetKey,
+  caBundleKey,
+  credentialKey,
   spiffeId,
   namespaceOf,
   nameOf,
@@ -13,6 +15,8 @@ export {
   type SliceKey,
   type PolicyKey,
   type KeySetKey,
+  type CaBundleKey,
+  type CredentialKey,
   type SpiffeId,
 } from './ids.js';
 export { formatRef, type Diagnostic, type ObjectRef, type SourcePosition } from './diagnostic.js';
@@ -53,8 +57,6 @@ export type {
   RetrySetting,
   SuccessRateSetting,
   TimeoutsSetting,
-  TlsMode,
-  TlsSetting,
 } from './outbound-setting.js';
 export type { InboundConnectionsSetting, Rate, RateLimitSetting } from './inbound-limits.js';
 export type {
@@ -79,4 +81,12 @@ export type {
   TrafficPolicy,
 } from './policy.js';
 export { keySetLabel, type JwtIssuer, type JwtKeys, type JwtSetting, type KeySet } from './jwt.js';
+export {
+  caBundleLabel,
+  credentialLabel,
+  type CaBundle,
+  type Credential,
+  type TlsMode,
+  type TlsSetting,
+} from './outbound-tls.js';
 export type { ServiceRef } from './service-ref.js';

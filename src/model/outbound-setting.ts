@@ -1,5 +1,6 @@
 /** `outbound` of a TrafficPolicy without egress: what is absent is left to farther targets and the defaults. */
 
+import type { TlsSetting } from './outbound-tls.js';
 import type { ServiceRef } from './service-ref.js';
 
 /** Conditions on which a request is tried again. */
@@ -93,14 +94,6 @@ export interface LoadBalancingSetting {
   readonly slowStartMs?: number;
   readonly locality?: Locality;
   readonly failover?: readonly ServiceRef[];
-}
-
-/** What connections to endpoints are: `Auto` is mesh TLS to those in the mesh and plaintext to others. */
-export type TlsMode = 'Auto' | 'Mesh' | 'None';
-
-/** `outbound.tls`. */
-export interface TlsSetting {
-  readonly mode?: TlsMode;
 }
 
 /** `outbound`, as far as it is carried out. */

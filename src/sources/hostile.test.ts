@@ -228,8 +228,8 @@ const cases: readonly (readonly [string, string | Uint8Array, readonly string[]]
   ],
   [
     'a policy that is not implemented',
-    `${policyHead}${targets}  outbound: {tls: {mode: Simple}}\n`,
-    ['NotImplemented 6 spec.outbound.tls.mode'],
+    `${policyHead}${targets}  inbound: {jwt: {issuers: [{issuer: a, jwks: {url: http://a.local/k}}]}}\n`,
+    ['FailedClosed 1', 'NotImplemented 6 spec.inbound.jwt.issuers[0].jwks.url'],
   ],
 ];
 

@@ -19,9 +19,11 @@ export { type Expected, type ExpectedBackend, type TestCaller } from './parse/po
 export { defaultRootNamespace } from './directory/root-namespace.js';
 export { createLastGoodStore, type LastGood, type LastGoodStore } from './last-good.js';
 export {
+  offeredCollections,
   parseObject,
   type CollectionName,
   type CollectionRows,
+  type OfferedCollection,
   type Outcome,
   type ParsedObject,
   type Row,

@@ -63,6 +63,8 @@ export function toGraphChanges(mesh: Mesh, changes: PipelineChanges, isFirst: bo
   write(sources.namespaces, changes.namespaces);
   write(sources.nodes, changes.nodes);
   write(sources.keySets, changes.keySets);
+  write(sources.caBundles, changes.caBundles);
+  write(sources.credentials, changes.credentials);
   write(sources.policies, changes.policies);
   write(sources.demand, changes.demand);
   write(sources.namespaceDemand, changes.namespaceDemand);

@@ -2,6 +2,8 @@
 import type { Collection, Graph, Lookup, Source } from '../graph/index.js';
 import type { ClusterIr, EndpointsIr, OutboundListenerIr, OutboundRoutesIr } from '../ir/index.js';
 import type {
+  CaBundle,
+  Credential,
   Diagnostic,
   EndpointSlice,
   KeySet,
@@ -29,6 +31,8 @@ export interface PipelineSources {
   readonly namespaces: Source<Namespace>;
   readonly nodes: Source<Node>;
   readonly keySets: Source<KeySet>;
+  readonly caBundles: Source<CaBundle>;
+  readonly credentials: Source<Credential>;
   readonly policies: Source<PolicyForm>;
   readonly demand: Source<true>;
   readonly namespaceDemand: Source<true>;

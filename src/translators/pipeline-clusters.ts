@@ -101,7 +101,7 @@ function defineClusters(
     if (isEager) return { scope, isEager, ir: wanted.refusal(name) };
     if (mayBeUnknown !== true || caller === undefined) return undefined;
     const egress = egressOf(caller.namespace, read, tables);
-    return { scope, isEager, ir: toUnknownCluster(query, egress) };
+    return { scope, isEager, ir: toUnknownCluster(query, egress, read, tables) };
   });
 }
 

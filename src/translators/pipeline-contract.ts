@@ -2,6 +2,8 @@
 import type { Failure } from '../graph/index.js';
 import type { InboundIr, OutboundListenerIr, Scope, VirtualHostIr } from '../ir/index.js';
 import type {
+  CaBundle,
+  Credential,
   Diagnostic,
   EndpointSlice,
   KeySet,
@@ -43,6 +45,10 @@ export interface PipelineChanges {
   readonly nodes?: ReadonlyMap<string, Node | undefined>;
   /** By KeySetKey. */
   readonly keySets?: ReadonlyMap<string, KeySet | undefined>;
+  /** By CaBundleKey. */
+  readonly caBundles?: ReadonlyMap<string, CaBundle | undefined>;
+  /** By CredentialKey. */
+  readonly credentials?: ReadonlyMap<string, Credential | undefined>;
   /** The form in force of each policy. */
   readonly policies?: ReadonlyMap<string, TrafficPolicy | RefusedPolicy | undefined>;
   /** Cluster names that some sidecar asks for. */

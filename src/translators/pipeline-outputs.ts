@@ -1,6 +1,7 @@
 /** The collections that leave the graph: encoded resources, and what is wrong with the users' objects. */
 import type { Collection } from '../graph/index.js';
 import type { Mesh, MeshContext } from './mesh.js';
+import { defineCredentials } from './pipeline-credentials.js';
 import { share, type ScopedResource } from './scoped-resource.js';
 import * as spelled from './spelled.js';
 import { scopedKey } from './to-ir/called-host.js';
@@ -29,6 +30,7 @@ export function defineEncoded(
   return [
     graph.expand('encoded-fixed', sources.constants, spelled.fixedResources),
     graph.expand('encoded-readiness', readiness, spelled.readinessResources),
+    ...defineCredentials(context),
     ...families.map(({ clusters }) =>
       graph.derive(`encoded-${clusters.name}`, clusters, spelled.clusterResource),
     ),

@@ -8,8 +8,10 @@ import {
   type OutboundListenerIr,
   type OutboundRoutesIr,
   type ReadinessIr,
+  type Scope,
 } from '../ir/index.js';
-import { podKey } from '../model/index.js';
+import { podKey, type Credential, type CredentialKey } from '../model/index.js';
+import { credentialName } from './policies/tls/feature.js';
 import {
   encodeNamed,
   share,
@@ -22,6 +24,7 @@ import type { InboundShape } from './to-ir/inbound-shape.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
 import {
   spellCluster,
+  spellCredential,
   spellEgressResources,
   spellEndpoints,
   spellFixedClusters,
@@ -58,6 +61,17 @@ export function endpointsResource({ scope, isEager, ir }: Scoped<EndpointsIr>): 
     localities.every(({ endpoints }) => endpoints.length === 0),
   );
   return share(encoded, { scope, isEager, isEmpty, origins: ir.origins });
+}
+
+/** A certificate with its key, for those of a scope who ask for it. */
+export function credentialResource(
+  scope: Scope,
+  key: CredentialKey,
+  pair: NonNullable<Credential['pair']>,
+): ScopedResource {
+  const name = credentialName(key);
+  const encoded = encodeNamed(typeUrls.secret, spellCredential(name, pair), name);
+  return share(encoded, { scope, isEager: false, origins: [{ object: `Secret ${key}` }] });
 }
 
 /** A virtual host. */

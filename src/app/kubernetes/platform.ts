@@ -215,7 +215,7 @@ export async function openKubernetesPlatform(
     openSource(onChange): KubernetesSource {
       source = createKubernetesSource({
         ...{ client, clock, rootNamespace, onChange, logger: sourceLogger(logger) },
-        followsKeySets: own.followsKeySets ?? false,
+        follows: own.follows ?? [],
         onPolicyObject: (key, object, parsed) => {
           verdicts.onPolicyObject(key, object);
           made?.status.onPolicyObject(key, object, parsed);

@@ -18,6 +18,8 @@ interface Flags {
   readonly envoyImage?: string;
   readonly redirection: 'init' | 'cni';
   readonly keySets: boolean;
+  readonly caBundles: boolean;
+  readonly credentials: boolean;
   readonly healthListen?: string;
   readonly listen: string;
   readonly serverName?: readonly string[];
@@ -78,7 +80,11 @@ function platformOf(flags: Flags): ControllerOptions['platform'] {
     kind: 'kubernetes',
     replica: flags.replica ?? hostname(),
     redirection: flags.redirection,
-    followsKeySets: flags.keySets,
+    follows: [
+      ...(flags.keySets ? ['keySets' as const] : []),
+      ...(flags.caBundles ? ['caBundles' as const] : []),
+      ...(flags.credentials ? ['credentials' as const] : []),
+    ],
     ...(kubeconfig !== undefined && { kubeconfig }),
     ...(webhookListen !== undefined && { webhookListen }),
     ...(flags.skerryImage !== undefined && { skerryImage: flags.skerryImage }),
@@ -178,6 +184,22 @@ function addPlatform(command: Command): void {
         'with --kubernetes: follow ConfigMaps labelled skerry.dev/jwks=true, which takes the right to list and watch ConfigMaps',
       )
         .env('SKERRY_KEY_SETS')
+        .default(false),
+    )
+    .addOption(
+      new Option(
+        '--ca-bundles',
+        'with --kubernetes: follow ConfigMaps labelled skerry.dev/ca-bundle=true, which takes the right to list and watch ConfigMaps',
+      )
+        .env('SKERRY_CA_BUNDLES')
+        .default(false),
+    )
+    .addOption(
+      new Option(
+        '--credentials',
+        'with --kubernetes: follow Secrets labelled skerry.dev/credential=true, which takes the right to list and watch Secrets',
+      )
+        .env('SKERRY_CREDENTIALS')
         .default(false),
     );
 }

@@ -73,6 +73,8 @@ function merge(
       return { ...next, value: next.value && asPolicy(earlier, next.value, nowMs) };
     }
     case 'keySets':
+    case 'caBundles':
+    case 'credentials':
       return next;
     case 'pods':
     case 'slices':

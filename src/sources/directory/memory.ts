@@ -54,6 +54,8 @@ export async function loadMemory(store: LastGoodStore, options: PolicyOptions): 
     persist: async (forms) => {
       const writes: Promise<void>[] = [];
       for (const [objectKey, form] of forms) {
+        // No copy of a private key is written anywhere.
+        if (form?.row.collection === 'credentials') continue;
         writes.push(form === undefined ? store.forget(objectKey) : record(store, objectKey, form));
       }
       await Promise.all(writes);

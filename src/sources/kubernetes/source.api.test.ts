@@ -71,7 +71,7 @@ function follow(clock: Clock = systemClock): {
   const source = createKubernetesSource({
     client,
     clock,
-    followsKeySets: true,
+    follows: ['keySets', 'caBundles', 'credentials'],
     logger: {
       warn: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),
       error: (fields, message) => warnings.push(`${message} ${JSON.stringify(fields)}`),
@@ -202,6 +202,41 @@ test('of ConfigMaps only those are read that offer a key set, and only while the
   );
   expect(JSON.stringify(batches.at(-1)?.diagnostics)).toContain('not JSON');
   expect(await source.verify()).toBe(true);
+  await source.stop();
+});
+
+test('of Secrets and authorities only those are read that a label offers, and of Secrets no byte else', async () => {
+  const { source, rows } = follow();
+  const object = (kind: string, name: string, labels: object, fields: object): object => ({
+    ...{ apiVersion: 'v1', kind, metadata: { name, labels } },
+    ...fields,
+  });
+  const secrets = '/api/v1/namespaces/default/secrets';
+  const maps = '/api/v1/namespaces/default/configmaps';
+  const hidden = { stringData: { password: 'hidden-from-the-mesh' } };
+  const label = { 'skerry.dev/credential': 'true' };
+  await create(secrets, object('Secret', 'offered', label, hidden));
+  await create(secrets, object('Secret', 'private', {}, hidden));
+  const bundle = { 'skerry.dev/ca-bundle': 'true' };
+  await create(maps, object('ConfigMap', 'authorities', bundle, { data: { 'ca.crt': 'x' } }));
+  const both = { ...bundle, 'skerry.dev/jwks': 'true' };
+  await create(maps, object('ConfigMap', 'both', both, { data: { 'jwks.json': keys } }));
+  await source.start();
+  expect(rows.get('credentials default/offered')).toEqual({
+    ...{ kind: 'Credential', key: 'default/offered' },
+  });
+  expect(rows.has('credentials default/private')).toBe(false);
+  expect(rows.get('caBundles default/authorities')).toMatchObject({ kind: 'CaBundle' });
+  // One of two labels counts.
+  expect(rows.has('keySets default/both')).toBe(true);
+  expect(rows.has('caBundles default/both')).toBe(false);
+  expect(JSON.stringify([...rows.values()])).not.toContain('hidden');
+  await client.send({
+    ...{ method: 'PATCH', path: `${secrets}/offered` },
+    ...{ contentType: 'application/merge-patch+json' },
+    body: { metadata: { labels: { 'skerry.dev/credential': null } } },
+  });
+  await waitFor('it gone', () => !rows.has('credentials default/offered'));
   await source.stop();
 });
 

@@ -1,14 +1,16 @@
 /** A Kubernetes API server as a source. Holds state: one copy of each collection. */
 import { backoffDelayMs, wait, type Clock } from '../../lib/index.js';
-import { keySetLabel } from '../../model/index.js';
+import { caBundleLabel, credentialLabel, keySetLabel } from '../../model/index.js';
 import type { SourceBatch } from '../change.js';
 import { defaultRootNamespace } from '../directory/root-namespace.js';
 import type { SourceLogger } from '../directory/source.js';
 import { isMap, ownField } from '../parse/cursor.js';
 import {
   collectionNames,
+  offeredCollections,
   parseObject,
   type CollectionName,
+  type OfferedCollection,
   type ParsedObject,
 } from '../parse/objects.js';
 import type { KubernetesClient } from './client.js';
@@ -36,10 +38,10 @@ export interface KubernetesSourceOptions {
     parsed: ParsedObject | undefined,
   ) => void;
   /**
-   * Whether ConfigMaps with key sets are followed, for which the account must have the right to list
-   * and watch ConfigMaps; false by default.
+   * Which of the ConfigMaps and Secrets that a label offers are followed, for which the account must
+   * have the right to list and watch these kinds; none by default.
    */
-  readonly followsKeySets?: boolean;
+  readonly follows?: readonly OfferedCollection[];
   /** Numbers in [0, 1), for the spread of retries. */
   readonly random?: () => number;
 }
@@ -69,6 +71,8 @@ const paths: Readonly<Record<CollectionName, string>> = {
   pods: '/api/v1/pods',
   slices: '/apis/discovery.k8s.io/v1/endpointslices',
   keySets: '/api/v1/configmaps',
+  caBundles: '/api/v1/configmaps',
+  credentials: '/api/v1/secrets',
   policies: '/apis/skerry.dev/v1alpha1/trafficpolicies',
 };
 
@@ -78,17 +82,25 @@ const kindNames: Readonly<Record<CollectionName, string>> = {
   services: 'services',
   pods: 'pods',
   slices: 'endpointslices',
-  keySets: 'configmaps',
+  keySets: 'configmaps (skerry.dev/jwks)',
+  caBundles: 'configmaps (skerry.dev/ca-bundle)',
+  credentials: 'secrets (skerry.dev/credential)',
   policies: 'trafficpolicies.skerry.dev',
 };
 
-/** Only what is offered by its label comes over the wire: no other ConfigMap is read. */
+/** Only what is offered by its label comes over the wire: no other ConfigMap or Secret is read. */
 const queries: Partial<Record<CollectionName, Readonly<Record<string, string>>>> = {
   keySets: { labelSelector: `${keySetLabel}=true` },
+  caBundles: { labelSelector: `${caBundleLabel}=true` },
+  credentials: { labelSelector: `${credentialLabel}=true` },
 };
 
 /** How often the copies are compared with the original. */
 const verifyEvery = { baseMs: 600_000, maxMs: 600_000 };
+
+function isOffered(collection: CollectionName): collection is OfferedCollection {
+  return offeredCollections.some((one) => one === collection);
+}
 
 function withoutManagedFields(object: unknown): unknown {
   const metadata = ownField(object, 'metadata');
@@ -119,7 +131,12 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     setImmediate(settle);
   };
   const readerOf = (collection: CollectionName): ((object: unknown) => ParsedObject) => {
-    const read = (object: unknown): ParsedObject => parseObject(object, { rootNamespace });
+    const read = (object: unknown): ParsedObject => {
+      const parsed = parseObject(object, { rootNamespace });
+      // A ConfigMap with two labels is offered as one of both, and read once.
+      const isOther = parsed.kind === 'ours' && parsed.collection !== collection;
+      return isOther ? { kind: 'foreign' } : parsed;
+    };
     if (collection !== 'policies') return read;
     return (object) => {
       const parsed = read(object);
@@ -146,7 +163,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     });
   const reflectors = new Map(
     collectionNames
-      .filter((collection) => collection !== 'keySets' || options.followsKeySets === true)
+      .filter((collection) => !isOffered(collection) || options.follows?.includes(collection))
       .map((collection) => [collection, reflect(collection)] as const),
   );
 

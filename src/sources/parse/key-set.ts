@@ -1,8 +1,9 @@
 /** ConfigMap (core/v1), read where its label says that it has the public keys of an issuer. */
 import { keySetKey, keySetLabel, type Diagnostic, type KeySet } from '../../model/index.js';
-import { child, descend, ownField, readLabels, readMap } from './cursor.js';
+import { child, descend, readLabels, readMap } from './cursor.js';
 import { openObject, type ApiKind } from './header.js';
 import { readKeySet } from './jwks.js';
+import { isOffered } from './offered.js';
 
 /** The API of ConfigMaps. */
 export const configMapApi: ApiKind = {
@@ -17,8 +18,7 @@ const entry = 'jwks.json';
 
 /** Whether a ConfigMap is offered to sidecars; all others are nobody's business here. */
 export function isKeySet(object: unknown): boolean {
-  const labels = ownField(ownField(object, 'metadata'), 'labels');
-  return ownField(labels, keySetLabel) === 'true';
+  return isOffered(object, keySetLabel);
 }
 
 /**

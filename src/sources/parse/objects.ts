@@ -1,6 +1,8 @@
 /** Any Kubernetes object to a row of the collection it belongs to. */
 import type { Result } from '../../lib/index.js';
 import type {
+  CaBundle,
+  Credential,
   Diagnostic,
   EndpointSlice,
   KeySet,
@@ -12,6 +14,8 @@ import type {
   Service,
   TrafficPolicy,
 } from '../../model/index.js';
+import { isCaBundle, parseCaBundle } from './ca-bundle.js';
+import { isCredential, parseCredential, secretApi } from './credential.js';
 import { child, ownField, type Cursor } from './cursor.js';
 import { endpointSliceApi, parseEndpointSlice } from './endpoint-slice.js';
 import { createFindings, toDiagnostic } from './findings.js';
@@ -36,11 +40,21 @@ export interface CollectionRows {
   readonly nodes: Node;
   /** ConfigMaps with the public keys of an issuer. */
   readonly keySets: KeySet;
+  /** ConfigMaps with certificates of authorities. */
+  readonly caBundles: CaBundle;
+  /** Secrets with a certificate and its key. */
+  readonly credentials: Credential;
   readonly policies: TrafficPolicy | RefusedPolicy;
 }
 
 /** The name of a collection. */
 export type CollectionName = keyof CollectionRows;
+
+/** Collections of ConfigMaps and Secrets, of which those are read that a label offers. */
+export const offeredCollections = ['keySets', 'caBundles', 'credentials'] as const;
+
+/** The name of one of them. */
+export type OfferedCollection = (typeof offeredCollections)[number];
 
 /** A row with the collection it is of. */
 export type Row = {
@@ -90,6 +104,8 @@ const readers: readonly KindReader[] = [
   kindReader(namespaceApi, 'namespaces', parseNamespace),
   kindReader(nodeApi, 'nodes', parseNode),
   { api: configMapApi, isMeant: isKeySet, collection: 'keySets', read: readKeySetObject },
+  { api: configMapApi, isMeant: isCaBundle, collection: 'caBundles', read: readCaBundleObject },
+  { api: secretApi, isMeant: isCredential, collection: 'credentials', read: readCredentialObject },
   { api: trafficPolicyApi, collection: 'policies', read: readPolicy },
 ];
 
@@ -101,6 +117,8 @@ export const collectionNames: readonly CollectionName[] = [
   'pods',
   'slices',
   'keySets',
+  'caBundles',
+  'credentials',
   'policies',
 ];
 
@@ -167,7 +185,7 @@ function unknownKind(object: unknown, ref: ObjectRef): Diagnostic {
   });
 }
 
-function kindReader<C extends Exclude<CollectionName, 'policies' | 'pods' | 'keySets'>>(
+function kindReader<C extends Exclude<CollectionName, 'policies' | 'pods' | OfferedCollection>>(
   api: ApiKind,
   collection: C,
   parse: (object: unknown) => Result<CollectionRows[C] | undefined, readonly Diagnostic[]>,
@@ -195,6 +213,18 @@ function readKeySetObject(object: unknown): Reading {
   const { keySet, diagnostics } = parseKeySet(object);
   if (keySet === undefined) return { outcome: { kind: 'refused' }, diagnostics };
   return { outcome: { kind: 'good', row: { collection: 'keySets', value: keySet } }, diagnostics };
+}
+
+function readCaBundleObject(object: unknown): Reading {
+  const { caBundle: value, diagnostics } = parseCaBundle(object);
+  if (value === undefined) return { outcome: { kind: 'refused' }, diagnostics };
+  return { outcome: { kind: 'good', row: { collection: 'caBundles', value } }, diagnostics };
+}
+
+function readCredentialObject(object: unknown): Reading {
+  const { credential: value, diagnostics } = parseCredential(object);
+  if (value === undefined) return { outcome: { kind: 'refused' }, diagnostics };
+  return { outcome: { kind: 'good', row: { collection: 'credentials', value } }, diagnostics };
 }
 
 function readPolicy(object: unknown, options: PolicyOptions): Reading {

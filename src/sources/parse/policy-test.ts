@@ -57,7 +57,7 @@ export interface Expected {
   readonly timeoutMs?: number;
   /** Attempts after the first. */
   readonly retries?: number;
-  readonly tls?: 'mutual' | 'plaintext';
+  readonly tls?: 'mutual' | 'plaintext' | 'origination';
 }
 
 /** One call, and what is expected of it. */
@@ -159,7 +159,7 @@ const caseSchema = strict({
   mirror: z.unknown().optional(),
   timeout: duration.optional(),
   retries: z.int().min(0).max(100).optional(),
-  tls: z.enum(['mutual', 'plaintext']).optional(),
+  tls: z.enum(['mutual', 'plaintext', 'origination']).optional(),
 });
 type Entry = z.infer<typeof caseSchema>;
 

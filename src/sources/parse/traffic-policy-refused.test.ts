@@ -336,6 +336,24 @@ describe('fields', () => {
       outbound({ retries: { budget: { percent: 101 } } }),
       ['Invalid spec.outbound.retries.budget.percent'],
     ],
+    [outbound({ tls: { mode: 'simple' } }), ['Invalid spec.outbound.tls.mode']],
+    [outbound({ tls: { sni: '10.0.0.1' } }), ['Invalid spec.outbound.tls.sni']],
+    [outbound({ tls: { mode: 'None', sni: 'a.example' } }), ['Invalid spec.outbound.tls.sni']],
+    [
+      outbound({ tls: { mode: 'Auto', caBundle: { configMap: 'a' } } }),
+      ['Invalid spec.outbound.tls.caBundle'],
+    ],
+    [
+      outbound({ tls: { mode: 'Mutual', credential: { secret: 'a' } } }),
+      ['Invalid spec.outbound.tls.credential'],
+    ],
+    [
+      {
+        targetRefs: [{ kind: 'Pod', selector: { matchLabels: { app: 'a' } } }],
+        outbound: { tls: { mode: 'Simple', credential: { secret: 'a' } } },
+      },
+      ['Invalid spec.outbound.tls.credential'],
+    ],
     [outbound({ connections: { max: 0 } }), ['Invalid spec.outbound.connections.max']],
     [
       outbound({ connections: { tcpKeepalive: '1500ms' } }),
@@ -435,7 +453,6 @@ describe('fields', () => {
 
 describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
-    [outbound({ tls: { mode: 'Simple' } }), 'spec.outbound.tls.mode'],
     [
       inbound({ jwt: { issuers: [{ issuer: 'a', jwks: { url: 'http://sso.local/keys' } }] } }),
       'spec.inbound.jwt.issuers[0].jwks.url',

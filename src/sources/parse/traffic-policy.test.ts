@@ -101,8 +101,11 @@ test('outbound is read with its durations in milliseconds, and nothing that is n
       hashOn: { kind: 'cookie', name: 'stick', ttlMs: 0 },
     },
   });
-  expect(read({ targetRefs, outbound: { tls: { mode: 'Mesh' } } }).outbound).toEqual({
-    tls: { mode: 'Mesh' },
+  const tls = { mode: 'Mutual', sni: 'a.example', caBundle: { configMap: 'signers' } };
+  const pods = [{ kind: 'Pod', selector: { matchLabels: { app: 'a' } } }];
+  const shown = { ...tls, credential: { secret: 'own' } };
+  expect(read({ targetRefs: pods, outbound: { tls: shown } }).outbound?.tls).toEqual({
+    ...{ mode: 'Mutual', sni: 'a.example', caBundle: 'shop/signers', credential: 'shop/own' },
   });
   expect(read({ targetRefs, outbound: { timeouts: {} } }).outbound).toEqual({ timeouts: {} });
   expect(read({ targetRefs, outbound: { egress: {} } }).outbound).toBeUndefined();

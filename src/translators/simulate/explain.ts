@@ -7,7 +7,13 @@ import {
   type SettingIr,
   type Wire,
 } from '../../ir/index.js';
-import type { ClusterIr, EndpointIr, EndpointsIr, InboundPortIr } from '../../ir/index.js';
+import type {
+  ClusterIr,
+  EndpointIr,
+  EndpointsIr,
+  InboundPortIr,
+  OutsideTlsIr,
+} from '../../ir/index.js';
 import { spiffeId, type Pod, type Service, type SpiffeId } from '../../model/index.js';
 import { certainFault } from './fault.js';
 import { shareByGroup, type GroupShare } from './group-shares.js';
@@ -48,7 +54,7 @@ export interface Outcome {
   /** The cluster that it is of, where calls get that far. */
   readonly cluster?: string;
   /** How it is reached, where it is. */
-  readonly tls?: 'mutual' | 'plaintext';
+  readonly tls?: 'mutual' | 'plaintext' | 'origination';
 }
 
 /** A call explained. */
@@ -182,6 +188,15 @@ function identitiesAt(cluster: ClusterIr, { standsInAs }: EndpointIr): readonly 
   return cluster.standIns.find(({ service }) => service === standsInAs)?.spiffeIds ?? [];
 }
 
+/** TLS to what is outside the mesh, in words; undefined: plaintext. */
+function sayOutside(outside: OutsideTlsIr): string | undefined {
+  if (outside.kind !== 'origination') return undefined;
+  const { serverName, credential } = outside;
+  const shown =
+    credential === undefined ? '' : ` with Secret ${credential.replace(/^[^/]*\//, '')}`;
+  return `TLS${shown} for the name ${serverName}`;
+}
+
 /** TLS and verdict at one endpoint. */
 function judgeEndpoint(
   view: MeshView,
@@ -196,17 +211,19 @@ function judgeEndpoint(
   const owner = view.podByIp(endpoint.ip);
   const inbound = owner && view.inbound(owner);
   const port = inbound && portOf(inbound.ports, endpoint.port);
+  const outside = isMeshed ? undefined : sayOutside(cluster.tls.outside);
   const tls: Step = {
     at: 'tls',
     says: usesMtls
       ? `mutual TLS to ${text}, which must prove ${identitiesAt(cluster, endpoint).join(' or ')}`
-      : `plaintext to ${text}${isMeshed ? '' : ', which is not in the mesh'}`,
+      : `${outside ?? 'plaintext'} to ${text}${isMeshed ? '' : ', which is not in the mesh'}`,
     from: originTexts(cluster.tls.origins),
   };
+  const unmeshed = outside === undefined ? ('plaintext' as const) : ('origination' as const);
   const reached = {
     endpoint: text,
     cluster: cluster.name,
-    tls: usesMtls ? ('mutual' as const) : ('plaintext' as const),
+    tls: usesMtls ? ('mutual' as const) : unmeshed,
   };
   const isSeen = owner?.unredirectedPorts.includes(endpoint.port) === false;
   if (owner === undefined || port === undefined || !isSeen) {
@@ -258,6 +275,8 @@ function describeCluster(
   share: string,
 ): Step {
   const from = originTexts(cluster.origins);
+  const outside = sayOutside(cluster.tls.outside);
+  const tls = outside === undefined ? '' : `, ${outside}`;
   switch (cluster.kind.kind) {
     case 'endpoints': {
       const all = usableOf(endpoints);
@@ -265,7 +284,7 @@ function describeCluster(
       return { at: 'cluster', says: `${share}cluster ${cluster.name} has ${count}`, from };
     }
     case 'passthrough':
-      return { at: 'cluster', says: `${share}sent on as it is: an unknown address`, from };
+      return { at: 'cluster', says: `${share}sent on as it is: an unknown address${tls}`, from };
     case 'refuse':
       return {
         at: 'cluster',
@@ -273,7 +292,7 @@ function describeCluster(
         from,
       };
     case 'dns':
-      return { at: 'cluster', says: `${share}to ${cluster.kind.hostname} by DNS`, from };
+      return { at: 'cluster', says: `${share}to ${cluster.kind.hostname} by DNS${tls}`, from };
   }
 }
 

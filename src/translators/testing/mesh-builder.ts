@@ -4,6 +4,8 @@ import {
   policyKey,
   serviceKey,
   sliceKey,
+  type CaBundle,
+  type Credential,
   type EndpointSlice,
   type Namespace,
   type Pod,
@@ -98,13 +100,16 @@ export function aPolicy(name: string, fields: Partial<TrafficPolicy> = {}): Traf
   };
 }
 
-export type MeshObject = Service | EndpointSlice | Pod | Namespace | TrafficPolicy | RefusedPolicy;
+export type MeshObject =
+  Service | EndpointSlice | Pod | Namespace | CaBundle | Credential | TrafficPolicy | RefusedPolicy;
 
 const collectionOf = {
   Service: 'services',
   EndpointSlice: 'slices',
   Pod: 'pods',
   Namespace: 'namespaces',
+  CaBundle: 'caBundles',
+  Credential: 'credentials',
   TrafficPolicy: 'policies',
   RefusedPolicy: 'policies',
 } as const;

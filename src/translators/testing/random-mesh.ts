@@ -13,6 +13,7 @@ import {
 } from '../../model/index.js';
 import type { PipelineChanges } from '../index.js';
 import { keySet, policy } from './random-policy.js';
+import { caBundle } from './random-settings.js';
 import { age, labels, namespace, one, serviceName } from './random-pools.js';
 
 const vips = ['10.96.0.1', '10.96.0.2', '10.96.0.3', 'fd00::96:1'] as const;
@@ -171,6 +172,7 @@ const write: fc.Arbitrary<Write> = fc.oneof(
   writes('namespaces', namespaceRow, ({ name }) => name),
   writes('nodes', nodeRow, ({ name }) => name),
   writes('keySets', keySet, ({ key }) => key),
+  writes('caBundles', caBundle, ({ key }) => key),
   clusterName.map((name): Write => ({ collection: 'demand', key: name, value: true })),
   fc.tuple(namespace, clusterName).map(([own, name]): Write => ({
     collection: 'namespaceDemand',

@@ -1,6 +1,6 @@
 /** Random settings of policies, out of small pools so that they meet. */
 import fc from 'fast-check';
-import type { OutboundSetting } from '../../model/index.js';
+import { caBundleKey, type CaBundle, type OutboundSetting } from '../../model/index.js';
 
 const one = fc.constantFrom;
 
@@ -28,7 +28,39 @@ export const outboundSettings: fc.Arbitrary<OutboundSetting> = fc.record(
       },
       { requiredKeys: [] },
     ),
-    tls: fc.record({ mode: one('Auto', 'Mesh', 'None') }),
+    tls: fc.record(
+      {
+        mode: one('Auto', 'Mesh', 'None', 'Simple', 'Mutual'),
+        sni: one('a.example', 'b.example'),
+        caBundle: one('a', 'b').map((namespace) => caBundleKey(namespace, 'authorities')),
+      },
+      { requiredKeys: [] },
+    ),
   },
   { requiredKeys: [] },
 );
+
+/** A certificate of an authority that is nobody's. */
+const authority = [
+  '-----BEGIN CERTIFICATE-----',
+  'MIIBfjCCASWgAwIBAgIUGjd+2PvuRLjQ1B/2cAKqW7ThxDQwCgYIKoZIzj0EAwIw',
+  'FTETMBEGA1UEAwwKRXhhbXBsZSBDQTAeFw0yNjExMjUxODQ3MjlaFw0zNjExMjIx',
+  'ODQ3MjlaMBUxEzARBgNVBAMMCkV4YW1wbGUgQ0EwWTATBgcqhkjOPQIBBggqhkjO',
+  'PQMBBwNCAATPOajFDGru8aCXOiSZSQDp7exn5Znn/OZAREb7prubXJthuCFgJQc0',
+  'brgO8MFzI0uKDNBREWBrxqWJ3T5CQFVYo1MwUTAdBgNVHQ4EFgQUBukNliJOO0BB',
+  'dXak4FSIQDyMtrcwHwYDVR0jBBgwFoAUBukNliJOO0BBdXak4FSIQDyMtrcwDwYD',
+  'VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiAg1caGjViDudDTu1iAyyIA',
+  'KF9MwW+daT4z86oPnqU4TAIgdZnhRoMMbfFfxRA9NTELBZ8D6R7LYsnpBQKu+/zs',
+  'EW4=',
+  '-----END CERTIFICATE-----',
+  '',
+].join('\n');
+
+/** A ConfigMap that policies refer to, with certificates or without. */
+export const caBundle: fc.Arbitrary<CaBundle> = fc
+  .record({ namespace: one('a', 'b'), isUsable: fc.boolean() })
+  .map(({ namespace, isUsable }) => ({
+    kind: 'CaBundle',
+    key: caBundleKey(namespace, 'authorities'),
+    ...(isUsable ? { pem: authority } : {}),
+  }));

@@ -5,7 +5,7 @@ import { spellBalancing } from './balancing.js';
 import { spellCircuitBreakers, spellKeepalive, spellOutlierDetection } from './cluster-limits.js';
 import { inboundClusterName, passthroughClusterName, refuseClusterName } from './contract.js';
 import type { CircuitBreakers, Cluster, ClusterTransportSocketMatch } from '../../envoy/index.js';
-import { spellUpstreamTls } from './tls.js';
+import { spellOrigination, spellUpstreamTls } from './tls.js';
 import { spellAddress, spellBoundedAdsSource, spellDuration } from './values.js';
 
 /** Connect timeout of the clusters that are the same for everybody. */
@@ -49,12 +49,18 @@ export function spellCluster(ir: ClusterIr): Cluster {
         ...spellSockets(ir),
       };
     case 'passthrough':
-      return { ...base, type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
+      return {
+        ...base,
+        ...spellOutsideSocket(ir),
+        type: 'ORIGINAL_DST',
+        lb_policy: 'CLUSTER_PROVIDED',
+      };
     case 'refuse':
       return { ...base, type: 'STATIC' };
     case 'dns':
       return {
         ...base,
+        ...spellOutsideSocket(ir),
         type: 'LOGICAL_DNS',
         dns_lookup_family: 'ALL',
         load_assignment: {
@@ -155,6 +161,11 @@ const plaintext: ClusterTransportSocketMatch = {
   },
 };
 
+/** Of a cluster that has no endpoint in the mesh; without one the connection is plaintext. */
+function spellOutsideSocket({ tls: { outside } }: ClusterIr): Pick<Cluster, 'transport_socket'> {
+  return outside.kind === 'origination' ? { transport_socket: spellOrigination(outside) } : {};
+}
+
 /** Where endpoints outside the mesh are refused none is sent; one sent before would have to prove nobody's identity. */
 function spellSockets(
   ir: ClusterIr,
@@ -162,9 +173,14 @@ function spellSockets(
   const { inMesh, outside } = ir.tls;
   if (inMesh === 'plaintext') return { transport_socket_matches: [plaintext] };
   const mesh = spellMeshSockets(ir);
-  return outside === 'plaintext'
-    ? { transport_socket_matches: [...mesh, plaintext] }
-    : { transport_socket: spellUpstreamTls(ir.wire, []), transport_socket_matches: mesh };
+  switch (outside.kind) {
+    case 'plaintext':
+      return { transport_socket_matches: [...mesh, plaintext] };
+    case 'refused':
+      return { transport_socket: spellUpstreamTls(ir.wire, []), transport_socket_matches: mesh };
+    case 'origination':
+      return { transport_socket: spellOrigination(outside), transport_socket_matches: mesh };
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 /** IR spelled as Envoy messages; spelling decides nothing. */
 export { spellCluster, spellFixedClusters } from './cluster.js';
+export { spellCredential } from './credential.js';
 export { spellEgressResources } from './egress.js';
 export { spellEndpoints } from './endpoints.js';
 export { spellInbound } from './inbound.js';

@@ -2,7 +2,7 @@
 import { httpAlpn, tcpAlpn } from './contract.js';
 import type { StringMatcher, TransportSocket } from '../../envoy/index.js';
 import { spellAdsSource } from './values.js';
-import type { Wire } from '../../ir/index.js';
+import type { OutsideTlsIr, Wire } from '../../ir/index.js';
 
 // Both bounds: the client's own maximum is TLS 1.2 unless set (measured on Envoy 1.40).
 const tlsParams = {
@@ -37,6 +37,41 @@ export function spellUpstreamTls(wire: Wire, spiffeIds: readonly string[]): Tran
         alpn_protocols: [wire === 'http' ? httpAlpn : tcpAlpn],
         tls_certificate_sds_secret_configs: [{ name: 'default', sds_config: spellAdsSource() }],
         combined_validation_context: spellValidation(ids.map((exact) => ({ exact }))),
+      },
+    },
+  };
+}
+
+/**
+ * The client's side towards servers outside the mesh: the name is proved by whom the bundle names. ALPN is
+ * left to Envoy, which offers what it is about to speak.
+ */
+export function spellOrigination({
+  serverName,
+  caPem,
+  credential,
+}: Extract<OutsideTlsIr, { kind: 'origination' }>): TransportSocket {
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      sni: serverName,
+      common_tls_context: {
+        tls_params: {
+          tls_minimum_protocol_version: 'TLSv1_2',
+          tls_maximum_protocol_version: 'TLSv1_3',
+        },
+        ...(credential === undefined
+          ? {}
+          : {
+              tls_certificate_sds_secret_configs: [
+                { name: credential, sds_config: spellAdsSource() },
+              ],
+            }),
+        validation_context: {
+          trusted_ca: { inline_string: caPem },
+          match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: serverName } }],
+        },
       },
     },
   };

@@ -21,7 +21,8 @@ import { identitiesOf } from './endpoint-group.js';
 import { groupEndpoints } from './endpoints.js';
 import { toClusterSettings } from './outbound-settings.js';
 import { noPlacement, toPlacement } from './placement.js';
-import type { EndpointTables, PolicyTables } from './tables.js';
+import type { EndpointTables, PolicyTables, SourceTables } from './tables.js';
+import { serviceHost, tlsContext } from './tls-context.js';
 import { hasSidecarAt } from './workload.js';
 
 /** Who asks for a cluster, and where. */
@@ -42,9 +43,14 @@ export function toCluster(
   if (destination === undefined) return undefined;
   const callee = calleeOf(destination, read, tables);
   const speakers = outboundSpeakers(callee, caller, read, tables);
-  const { placement, settings: order } = toPlacement(destination, speakers, read, tables, settings);
-  // With somebody to stand in, all may be left out.
-  const decided = toClusterSettings(speakers, placement.failover.length === 0 ? undefined : 100);
+  const context = tlsContext(serverNameOf(destination, callee), read, tables);
+  const at = { destination, context };
+  const { placement, settings: order } = toPlacement(at, speakers, read, tables, settings);
+  const decided = toClusterSettings(speakers, {
+    tls: context,
+    // With somebody to stand in, all may be left out.
+    ...(placement.failover.length === 0 ? {} : { maxEjectedPercent: 100 }),
+  });
   return {
     name,
     wire: wireOf(name),
@@ -58,7 +64,7 @@ export function toCluster(
       return { service, spiffeIds };
     }),
     settings: [...decided.settings, ...order],
-    origins: originsOf(destination),
+    origins: [...originsOf(destination), ...decided.tls.origins],
   };
 }
 
@@ -73,7 +79,8 @@ export function placementOf(
   if (destination === undefined) return noPlacement;
   const callee = calleeOf(destination, read, tables);
   const speakers = outboundSpeakers(callee, caller, read, tables);
-  return toPlacement(destination, speakers, read, tables, settings).placement;
+  const context = tlsContext(serverNameOf(destination, callee), read, tables);
+  return toPlacement({ destination, context }, speakers, read, tables, settings).placement;
 }
 
 /** Whose words count for calls that go there. */
@@ -101,15 +108,22 @@ export function calleeOf(destination: Destination, read: Read, tables: EndpointT
 }
 
 /** The cluster called `name` where nobody in the mesh has the address: what egress says of it. */
-export function toUnknownCluster({ name, caller }: ClusterQuery, egress: EgressIr): ClusterIr {
+export function toUnknownCluster(
+  { name, caller }: ClusterQuery,
+  egress: EgressIr,
+  read: Read,
+  tables: SourceTables,
+): ClusterIr {
   const address = parseClusterName(name);
   const isAllowed =
     address?.kind === 'address'
       ? allowsAddress(egress, address.ip, address.port)
       : egress.mode === 'AllowAny';
   // It is no Service of the mesh, so that only who calls has a say.
-  const decided = toClusterSettings(callerSpeakers(caller));
-  const isOpen = isAllowed && decided.tls.outside !== 'refused';
+  const decided = toClusterSettings(callerSpeakers(caller), {
+    tls: tlsContext(undefined, read, tables),
+  });
+  const isOpen = isAllowed && decided.tls.outside.kind !== 'refused';
   return {
     name,
     wire: wireOf(name),
@@ -120,6 +134,23 @@ export function toUnknownCluster({ name, caller }: ClusterQuery, egress: EgressI
     standIns: [],
     origins: egress.origins,
   };
+}
+
+/** The name that a server proves where no policy says it. */
+function serverNameOf(destination: Destination, { services }: Callee): string | undefined {
+  switch (destination.kind) {
+    case 'dns':
+      return destination.hostname.replace(/\.$/, '');
+    case 'group':
+    case 'outside':
+      return serviceHost(destination.service);
+    case 'pod': {
+      const [called] = services;
+      return called && serviceHost(called.service);
+    }
+    case 'nowhere':
+      return undefined;
+  }
 }
 
 function wireOf(name: string): ClusterIr['wire'] {
@@ -133,7 +164,7 @@ function kindOf(destination: Destination, { outside }: ClusterTlsIr): ClusterIr[
     case 'outside':
       return { kind: 'endpoints' };
     case 'dns':
-      if (outside === 'refused') return { kind: 'refuse' };
+      if (outside.kind === 'refused') return { kind: 'refuse' };
       return { kind: 'dns', hostname: destination.hostname, port: destination.port };
     case 'nowhere':
       return { kind: 'refuse' };

@@ -6,7 +6,7 @@ import { loadBalancingFeature } from '../policies/load-balancing/feature.js';
 import { outlierDetectionFeature } from '../policies/outlier-detection/feature.js';
 import { retriesFeature } from '../policies/retries/feature.js';
 import { timeoutsFeature } from '../policies/timeouts/feature.js';
-import { tlsFeature } from '../policies/tls/feature.js';
+import { tlsFeature, type TlsContext } from '../policies/tls/feature.js';
 import type { Leaf, Speaker } from './settings.js';
 
 /** What policies decide of a cluster. */
@@ -47,21 +47,25 @@ export function hasRouteSettings(says: OutboundSetting): boolean {
 
 /**
  * What holds for calls of which `speakers` speak, as far as clusters hold it; how many endpoints may be
- * left out where nobody says it.
+ * left out where nobody says it, and what TLS outside the mesh needs to know (absent: it is refused).
  */
 export function toClusterSettings(
   speakers: readonly Speaker<OutboundSetting>[],
-  maxEjectedPercent?: number,
+  context: { readonly maxEjectedPercent?: number; readonly tls?: TlsContext } = {},
 ): ClusterSettings {
   const timeouts = timeoutsFeature.toCluster(speakers);
   const retries = retriesFeature.toCluster(speakers);
   const connections = connectionsFeature.toCluster(speakers);
-  const outliers = outlierDetectionFeature.toCluster(speakers, maxEjectedPercent);
+  const outliers = outlierDetectionFeature.toCluster(speakers, context.maxEjectedPercent);
   const balancing = loadBalancingFeature.toCluster(speakers);
-  const tls = tlsFeature.toCluster(speakers);
+  const tls = tlsFeature.toCluster(speakers, context.tls);
   const all = [timeouts, retries, connections, outliers, balancing, tls];
   const settings = all.flatMap((each) => each.settings);
-  return { ...timeouts, ...retries, ...connections, ...outliers, ...balancing, ...tls, settings };
+  return {
+    ...{ ...timeouts, ...retries, ...connections, ...outliers, ...balancing },
+    tls: tls.tls,
+    settings,
+  };
 }
 
 /** What holds for calls of which `speakers` speak, as far as routes hold it. */

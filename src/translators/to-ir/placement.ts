@@ -16,7 +16,7 @@ import {
   type ServiceRef,
 } from '../../model/index.js';
 import { loadBalancingFeature } from '../policies/load-balancing/feature.js';
-import { tlsFeature } from '../policies/tls/feature.js';
+import { tlsFeature, type TlsContext } from '../policies/tls/feature.js';
 import { chosenPort } from '../policies/routes/backends.js';
 import { resolveClusterName, type Destination, type NamingSettings } from './destination.js';
 import type { Setting, Speaker } from './settings.js';
@@ -42,13 +42,15 @@ export function equalPlacement(a: PlacementIr, b: PlacementIr): boolean {
 
 /** The order, and who decided it; an address that was called has one endpoint, if any. */
 export function toPlacement(
-  destination: Destination,
+  { destination, context }: { readonly destination: Destination; readonly context: TlsContext },
   speakers: readonly Speaker<OutboundSetting>[],
   read: Read,
   tables: EndpointTables,
   naming: NamingSettings,
 ): { readonly placement: PlacementIr; readonly settings: readonly SettingIr[] } {
-  const { isMeshOnly, origins } = tlsFeature.toPlacement(speakers);
+  const { outside, origins: ofTls } = tlsFeature.toCluster(speakers, context).tls;
+  const isMeshOnly = outside.kind === 'refused';
+  const origins = isMeshOnly ? ofTls : [];
   if (destination.kind !== 'group') {
     return { placement: { ...noPlacement, isMeshOnly, origins }, settings: [] };
   }

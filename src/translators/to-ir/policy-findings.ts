@@ -23,6 +23,7 @@ import { findEgressProblems, type EgressFindingSettings } from './egress-finding
 import { findOutboundConflicts } from './outbound-conflicts.js';
 import { findPlacementProblems } from './placement-findings.js';
 import type { EgressTables, PolicyTables } from './tables.js';
+import { findTlsProblems } from './tls-findings.js';
 
 /** What the findings of one policy say of it; `field` starts at the object. */
 type Report = (finding: Omit<Finding, 'object'>) => void;
@@ -57,6 +58,7 @@ export function findPolicyProblems(
         ...findOutboundConflicts(form, read, tables),
         ...findEgressProblems(form, read, tables, settings),
         ...findPlacementProblems(form, read, tables, settings),
+        ...findTlsProblems(form, read, tables, settings),
       ];
 }
 

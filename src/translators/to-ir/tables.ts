@@ -2,6 +2,8 @@
 import type { EgressIr } from '../../ir/index.js';
 import type { Collection, Lookup } from '../../graph/index.js';
 import type {
+  CaBundle,
+  Credential,
   EndpointSlice,
   KeySet,
   Namespace,
@@ -29,6 +31,10 @@ export interface SourceTables {
   readonly nodes: Collection<Node>;
   /** By KeySetKey. */
   readonly keySets: Collection<KeySet>;
+  /** By CaBundleKey. */
+  readonly caBundles: Collection<CaBundle>;
+  /** By CredentialKey. */
+  readonly credentials: Collection<Credential>;
   /** By ServiceKey. */
   readonly slicesByService: Lookup<EndpointSlice>;
   readonly servicesByNamespace: Lookup<Service>;

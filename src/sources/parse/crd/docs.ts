@@ -166,14 +166,21 @@ const outbound: Readonly<Record<string, Entry>> = {
   'outlierDetection.maxEjectedPercent': ['Never more than these of the endpoints', '50'],
   'outbound.tls': 'TLS to the callee',
   'tls.mode': [
-    'Auto (mTLS to every endpoint in the mesh, else plaintext), Mesh (mTLS or refuse) or None (plaintext); Simple and Mutual not yet',
+    'Auto (mTLS to every endpoint in the mesh, else plaintext), Mesh (mTLS or refuse), Simple and Mutual (TLS to endpoints outside the mesh, the second with a certificate of the caller’s) or None (plaintext)',
     'Auto',
   ],
-  'tls.sni': 'The name asked for',
-  'tls.caBundle': 'Who signs the callee’s certificate',
-  'caBundle.configMap': 'A ConfigMap with a PEM bundle',
-  'tls.credential': 'The certificate shown to the callee',
-  'credential.secret': 'A Secret of this namespace with the opt-in label',
+  'tls.sni': [
+    'With Simple and Mutual: the DNS name that is asked for, and that the callee’s certificate carries',
+    'the host of an ExternalName, else <service>.<namespace>.svc',
+  ],
+  'tls.caBundle':
+    'With Simple and Mutual: who signs the callee’s certificate; without it no connection is made outside the mesh',
+  'caBundle.configMap':
+    'A ConfigMap of the policy’s namespace with the label skerry.dev/ca-bundle: "true" and certificates in ca.crt',
+  'tls.credential':
+    'With Mutual: the certificate shown to callees outside the mesh; for Pod targets and consumers’ policies only',
+  'credential.secret':
+    'A Secret of type kubernetes.io/tls of the policy’s namespace with the label skerry.dev/credential: "true"',
   'outbound.egress': 'Calls of these pods to addresses that nobody in the mesh has',
   'egress.mode': ['AllowAny (they pass) or KnownOnly (only allow passes)', 'AllowAny'],
   'egress.allow':

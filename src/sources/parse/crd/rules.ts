@@ -50,6 +50,11 @@ const specRules: readonly CelRule[] = [
     message: 'outbound.egress has a meaning for targets of kind Namespace or Mesh only',
   },
   {
+    rule: "!has(self.outbound) || !has(self.outbound.tls) || !has(self.outbound.tls.credential) || self.targetRefs.all(t, t.kind == 'Pod' || (t.kind == 'Service' && has(t.namespace)))",
+    message:
+      'outbound.tls.credential is of callers: it has a meaning for targets of kind Pod, and of kind Service with the namespace of another, only',
+  },
+  {
     rule: `!has(self.telemetry) || ${oneKind(['Namespace', 'Mesh', 'Pod'])}`,
     message: 'telemetry has a meaning for targets of kind Namespace, Mesh or Pod only',
   },
@@ -154,6 +159,17 @@ const jwksRules: readonly CelRule[] = [
   },
 ];
 
+const tlsRules: readonly CelRule[] = [
+  {
+    rule: "!has(self.mode) || self.mode == 'Mutual' || !has(self.credential)",
+    message: 'credential has a meaning with mode Mutual only',
+  },
+  {
+    rule: "!has(self.mode) || self.mode == 'Simple' || self.mode == 'Mutual' || (!has(self.sni) && !has(self.caBundle))",
+    message: 'sni and caBundle have a meaning with mode Simple and Mutual only',
+  },
+];
+
 const backoffRules: readonly CelRule[] = [
   {
     rule: '!has(self.base) || !has(self.max) || duration(self.base) <= duration(self.max)',
@@ -208,6 +224,7 @@ export const celRules: Readonly<Record<string, readonly CelRule[]>> = {
   'outbound.egress': egressRules,
   'egress.allow[]': egressAllowRules,
   'inbound.rateLimit': rateLimitRules,
+  'outbound.tls': tlsRules,
   mtls: mtlsRules,
   'when[]': whenRules,
   'jwt.issuers': issuersRules,

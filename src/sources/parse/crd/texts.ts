@@ -5,6 +5,7 @@ import {
   claimHeader,
   claimName,
   comparedHeader,
+  dnsName,
   duration,
   egressHost,
   headerName,
@@ -139,6 +140,11 @@ export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRul
         },
       ],
     },
+  ],
+  // The last label begins with a letter, so that it is no address.
+  [
+    dnsName,
+    { pattern: `^([a-z0-9]([-a-z0-9]*[a-z0-9])?\\.)*[a-z]([-a-z0-9]*[a-z0-9])?$`, maxLength: 253 },
   ],
   [hostname, { pattern: `^${subdomain}$`, maxLength: 253 }],
 ]);

@@ -16,20 +16,17 @@ export function strict<T extends z.ZodRawShape>(shape: T): z.ZodObject<T, z.core
   });
 }
 
-/** Said of what is well-formed, and what this version cannot carry out. */
-export const notCarriedOut = {
-  code: 'custom',
-  message: 'this version of Skerry cannot carry out this field',
-  params: { isNotImplemented: true },
-} as const;
-
 // Only grows while modules load; the reference page reads it.
 const notYetSchemas = new WeakSet();
 
 /** Marks a part of the schema that this version cannot carry out: well-formed, but refused. */
 export function notYet<T extends z.ZodType>(schema: T): T {
   const marked = schema.superRefine((_, context) => {
-    context.addIssue(notCarriedOut);
+    context.addIssue({
+      code: 'custom',
+      message: 'this version of Skerry cannot carry out this field',
+      params: { isNotImplemented: true },
+    });
   });
   notYetSchemas.add(marked);
   return marked;

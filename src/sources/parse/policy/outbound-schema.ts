@@ -1,14 +1,14 @@
 /** The schema of `outbound`. */
 import { z } from 'zod';
-import { notCarriedOut, strict } from './check.js';
+import { strict } from './check.js';
 import { outboundRetriesSchema } from './retries.js';
 import { serviceSchema } from './service-schema.js';
 import {
   cidr,
+  dnsName,
   duration,
   egressHost,
   headerName,
-  hostname,
   idleDuration,
   keepaliveDuration,
   objectName,
@@ -69,15 +69,22 @@ const outlierDetection = strict({
   maxEjectedPercent: percent.optional(),
 });
 
+const originating = ['sni', 'caBundle', 'credential'];
+
 const tls = strict({
   mode: z.enum(['Auto', 'Mesh', 'Simple', 'Mutual', 'None']).optional(),
-  sni: hostname.optional(),
+  sni: dnsName.optional(),
   caBundle: strict({ configMap: objectName }).optional(),
   credential: strict({ secret: objectName }).optional(),
-}).superRefine(({ mode, ...others }, context) => {
-  const isOrigination = mode === 'Simple' || mode === 'Mutual';
-  for (const field of [...(isOrigination ? ['mode'] : []), ...Object.keys(others)]) {
-    context.addIssue({ ...notCarriedOut, path: [field] });
+}).superRefine((entry, context) => {
+  const { mode } = entry;
+  // Another policy may have set the mode.
+  if (mode === undefined) return;
+  const meant = mode === 'Mutual' ? [] : mode === 'Simple' ? ['credential'] : originating;
+  for (const field of meant.filter((name) => Object.hasOwn(entry, name))) {
+    const modes = field === 'credential' ? 'Mutual' : 'Simple and Mutual';
+    const message = `${field} has a meaning with mode ${modes} only, found mode ${mode}`;
+    context.addIssue({ code: 'custom', path: [field], message });
   }
 });
 

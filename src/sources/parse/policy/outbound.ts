@@ -1,13 +1,15 @@
 /** `outbound` as the model has it: durations in milliseconds. */
-import type {
-  ConnectionsSetting,
-  HashSetting,
-  LoadBalancingSetting,
-  OutboundSetting,
-  OutlierDetectionSetting,
-  SuccessRateSetting,
-  TimeoutsSetting,
-  TlsSetting,
+import {
+  caBundleKey,
+  credentialKey,
+  type ConnectionsSetting,
+  type HashSetting,
+  type LoadBalancingSetting,
+  type OutboundSetting,
+  type OutlierDetectionSetting,
+  type SuccessRateSetting,
+  type TimeoutsSetting,
+  type TlsSetting,
 } from '../../../model/index.js';
 import type { OutboundEntry } from './outbound-schema.js';
 import { toOutboundRetrySetting } from './retries.js';
@@ -32,7 +34,7 @@ export function toOutboundSetting(
     ...(loadBalancing === undefined
       ? {}
       : { loadBalancing: toLoadBalancing(loadBalancing, ownNamespace) }),
-    ...(tls === undefined ? {} : { tls: toTls(tls) }),
+    ...(tls === undefined ? {} : { tls: toTls(tls, ownNamespace) }),
   };
   return Object.keys(setting).length === 0 ? undefined : setting;
 }
@@ -98,10 +100,16 @@ function toLoadBalancing(
   };
 }
 
-function toTls({ mode }: Entry<'tls'>): TlsSetting {
-  // The schema refuses the others.
-  const isKnown = mode === 'Auto' || mode === 'Mesh' || mode === 'None';
-  return isKnown ? { mode } : {};
+function toTls(entry: Entry<'tls'>, ownNamespace: string): TlsSetting {
+  const { mode, sni, caBundle, credential } = entry;
+  return {
+    ...(mode === undefined ? {} : { mode }),
+    ...(sni === undefined ? {} : { sni }),
+    ...(caBundle === undefined ? {} : { caBundle: caBundleKey(ownNamespace, caBundle.configMap) }),
+    ...(credential === undefined
+      ? {}
+      : { credential: credentialKey(ownNamespace, credential.secret) }),
+  };
 }
 
 /** The schema sees to it that one field is there. */

@@ -35,6 +35,7 @@ export function checkSections(
     const message = `${path.join('.')} has no meaning for targets of kind ${wrong.kind}`;
     spec.findings.add({ path: place.path, message, remedy });
   }
+  checkCredential(spec, targets, ownNamespace);
   const foreign = targets.find(
     (target) => target.kind === 'Service' && target.namespace !== ownNamespace,
   );
@@ -45,5 +46,26 @@ export function checkSections(
     path: inbound.path,
     message: `only policies in ${foreign.namespace} may say what ${foreign.namespace}/${foreign.name} accepts`,
     remedy: `move inbound to a policy in ${foreign.namespace}; a consumer’s policy has routes and outbound only`,
+  });
+}
+
+/** A certificate is the caller's: only who speaks of his own calls may have it shown. */
+function checkCredential(
+  spec: Cursor,
+  targets: readonly PolicyTarget[],
+  ownNamespace: string,
+): void {
+  const place = descend(spec, 'outbound', 'tls', 'credential');
+  const wrong = targets.find(
+    (target) =>
+      target.kind !== 'Pod' && (target.kind !== 'Service' || target.namespace === ownNamespace),
+  );
+  if (place.value === undefined || wrong === undefined) return;
+  const what = wrong.kind === 'Service' ? 'a Service of the policy’s own namespace' : wrong.kind;
+  spec.findings.add({
+    path: place.path,
+    message: `outbound.tls.credential is of callers, and ${what} is what is called`,
+    remedy:
+      'write it in a policy for the callers’ Pods, or in a consumer’s for a Service of another namespace',
   });
 }

@@ -270,6 +270,13 @@ export const egressHost = text((value) => {
     : 'expected a lower case host name without port such as api.example.com or *.example.com';
 });
 
+/** A DNS name: what TLS asks for and certificates carry; RFC 6066, section 3, knows no addresses. */
+export const dnsName = text((value) =>
+  value.length <= 253 && subdomain.test(value) && /(^|\.)[a-z][^.]*$/.test(value)
+    ? undefined
+    : 'expected a lower case DNS name, no address',
+);
+
 /** Labels to select by: at least one, in the syntax of Kubernetes. */
 export const labels = z.record(z.string(), text(labelValueProblem)).superRefine((map, context) => {
   const keys = Object.keys(map);

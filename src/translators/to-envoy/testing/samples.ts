@@ -105,7 +105,7 @@ export function clusterOf(parts: Partial<ClusterIr> & { readonly name: string })
     retryBudget: { percent: 20, minConcurrent: 10 },
     connections: {},
     balancing: { algorithm: 'LeastRequest' },
-    tls: { inMesh: 'mtls', outside: 'plaintext', origins: [] },
+    tls: { inMesh: 'mtls', outside: { kind: 'plaintext' }, origins: [] },
     placement: { locality: 'None', failover: [], isMeshOnly: false, origins: [] },
     standIns: [],
     settings: [],

@@ -96,10 +96,7 @@ const outbound = {
     },
     ...{ baseEjection: '30s', maxEjectedPercent: 50 },
   },
-  tls: {
-    ...{ mode: 'Mutual', sni: 'reviews.example', caBundle: { configMap: 'ca' } },
-    credential: { secret: 'client' },
-  },
+  tls: { mode: 'Simple', sni: 'reviews.example', caBundle: { configMap: 'ca' } },
 };
 
 const rule = {
@@ -144,11 +141,17 @@ const hashes = [
   { queryParam: 'user' },
 ];
 
+/** A caller's own word. */
+const shown = { ...outbound, tls: { mode: 'Mutual', credential: { secret: 'client' } } };
+
 /** Together they have every field of the schema. */
 export const everything: readonly Spec[] = [
   { targetRefs: [{ ...service, sectionName: 'http' }], mode: 'Enforce', routes, outbound, inbound },
-  { targetRefs: [{ ...service, namespace: 'other' }], mode: 'Audit', routes, outbound },
-  { targetRefs: [pods], mode: 'Disabled', outbound, inbound, telemetry },
+  {
+    targetRefs: [{ ...service, namespace: 'other' }],
+    ...{ mode: 'Audit', routes, outbound: shown },
+  },
+  { targetRefs: [pods], mode: 'Disabled', outbound: shown, inbound, telemetry },
   {
     targetRefs: [{ ...namespace, selector: { matchLabels: { env: 'prod' } } }],
     outbound: {
@@ -350,6 +353,24 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
     { targetRefs: [service], outbound: { connections: { tcpKeepalive: '1500ms' } } },
     'spec.outbound.connections.tcpKeepalive',
     'expected whole seconds',
+  ],
+  [
+    {
+      targetRefs: [{ kind: 'Pod', selector: { matchLabels: { app: 'a' } } }],
+      outbound: { tls: { mode: 'Simple', credential: { secret: 'a' } } },
+    },
+    'spec.outbound.tls',
+    'credential has a meaning with mode Mutual only',
+  ],
+  [
+    { targetRefs: [service], outbound: { tls: { mode: 'None', sni: 'a.example' } } },
+    'spec.outbound.tls',
+    'sni and caBundle have a meaning with mode Simple and Mutual only',
+  ],
+  [
+    { targetRefs: [service], outbound: { tls: { credential: { secret: 'a' } } } },
+    'spec',
+    'outbound.tls.credential is of callers',
   ],
   [
     { targetRefs: [namespace], inbound: { mtls: { floor: true } } },
