@@ -16,6 +16,7 @@ import type {
 } from '../../ir/index.js';
 import { spiffeId, type Pod, type Service, type SpiffeId } from '../../model/index.js';
 import { certainFault } from './fault.js';
+import { forwardedBy, type ForwardedParts } from './forwarded.js';
 import { shareByGroup, type GroupShare } from './group-shares.js';
 import { judge } from './judge.js';
 import { matchRoute } from './match-route.js';
@@ -113,6 +114,8 @@ interface Way {
   readonly steps: Step[];
   readonly clusters: readonly { readonly name: string; readonly weight: number }[];
   readonly answered?: Outcome;
+  /** What the callee sees of the request; absent: what the app has said. */
+  readonly sent?: ForwardedParts;
   readonly facts: Omit<CallFacts, 'service' | 'wire' | 'backends'>;
 }
 
@@ -165,7 +168,8 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
         return { steps, clusters: [], answered, facts };
       }
       const facts = { route: route.name, ...toRouteFacts(view, route) };
-      return { steps, clusters: clusters.length === 0 ? [own] : clusters, facts };
+      const sent = forwardedBy(route, call);
+      return { steps, clusters: clusters.length === 0 ? [own] : clusters, sent, facts };
     }
     case 'redirect':
     case 'respond': {
@@ -334,6 +338,7 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
       facts: { ...way.facts, ...called, wire, backends: [] },
     };
   }
+  const sent: Call = { ...call, ...way.sent };
   const total = way.clusters.reduce((sum, one) => sum + one.weight, 0);
   const backends = way.clusters.map(({ name, weight }) =>
     toBackendFact(view, name, (100 * weight) / total),
@@ -355,7 +360,7 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
       steps.push(...describeGroup(group));
       if (group.percent === 0) continue;
       for (const endpoint of group.usable) {
-        const judged = judgeEndpoint(view, call, wire, found.cluster, endpoint);
+        const judged = judgeEndpoint(view, sent, wire, found.cluster, endpoint);
         steps.push(...judged.steps);
         outcomes.push(judged.outcome);
       }
