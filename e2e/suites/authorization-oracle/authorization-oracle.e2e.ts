@@ -17,7 +17,7 @@ import { randomCall, randomRound, type RandomCall } from './random.js';
 const onlyRound = process.env['SKERRY_ROUND'];
 const seed = Number(process.env['SKERRY_SEED'] ?? Date.now() % 1_000_000_007);
 const servers = 4;
-const rounds = Math.ceil(Number(process.env['SKERRY_SETS'] ?? 160) / servers);
+const rounds = Math.ceil(Number(process.env['SKERRY_SETS'] ?? 100) / servers);
 const callsEach = 32;
 /** Handing configuration to the worker threads is not part of what Envoy reports as active. */
 const handOverMs = 50;
