@@ -3,7 +3,7 @@ import base from '../jest.config.js';
 
 export default {
   ...base,
-  testMatch: ['<rootDir>/suites/**/*.e2e.ts'],
+  testMatch: ['<rootDir>/{suites,long}/**/*.e2e.ts'],
   testTimeout: 120_000,
   maxWorkers: 1,
 };

@@ -1,4 +1,5 @@
 // Runs the suites that prove claims by real traffic; an argument names the suites to run: `nack`, `routes services`.
+// With `--long` those that take minutes, which `npm test` leaves out.
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -8,6 +9,10 @@ import { prepare } from './prepare.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const apps = join(root, 'e2e', 'apps');
+const isLong = argv.includes('--long');
+const folder = isLong ? 'long' : 'suites';
+const given = argv.slice(2).filter((argument) => argument !== '--long');
+const names = given.filter((argument) => !argument.startsWith('-'));
 
 /** The suites' own programs go beside the demo's, where pods find them. */
 async function buildApps() {
@@ -45,7 +50,8 @@ const child = spawn(
     join(root, 'e2e', 'jest.config.js'),
     // A mesh that did not come down must not keep the run alive.
     '--forceExit',
-    ...argv.slice(2).map((name) => (name.startsWith('-') ? name : `suites/${name}`)),
+    ...given.filter((argument) => argument.startsWith('-')),
+    ...(names.length === 0 ? [''] : names).map((name) => `e2e/${folder}/${name}`),
   ],
   {
     stdio: 'inherit',

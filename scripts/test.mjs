@@ -1,11 +1,9 @@
 // Everything `npm test` promises: types, lint, unit, golden, property and real-Envoy tests, then the demo both ways.
 // The last line is `N passed, N failed`; the exit status is 1 when anything failed.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { failureLine, failuresOf } from './failures.mjs';
+import { failureLine } from './failures.mjs';
+import { runJest } from './jest-report.mjs';
 import { setup } from './setup.mjs';
 
 const require = createRequire(import.meta.url);
@@ -29,23 +27,11 @@ function run(name, command, args) {
 }
 
 function jest(name, script) {
-  const folder = mkdtempSync(join(tmpdir(), 'skerry-test-'));
-  const report = join(folder, 'jest.json');
-  const { status } = spawnSync(process.execPath, [script, '--json', `--outputFile=${report}`], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  try {
-    const result = JSON.parse(readFileSync(report, 'utf8'));
-    passed += result.numPassedTests;
-    // A suite that could not even start has no failed tests of its own.
-    failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
-    failures.push(...failuresOf(result));
-    const isGreen = result.numFailedTests + result.numRuntimeErrorTestSuites === 0;
-    count(name, status === 0 && isGreen, `${result.numPassedTests} tests`);
-  } catch {
-    count(name, false, 'no report');
-  }
-  rmSync(folder, { recursive: true, force: true });
+  const outcome = runJest(script);
+  passed += outcome.passed;
+  failed += outcome.failed;
+  failures.push(...outcome.failures);
+  count(name, outcome.isGreen, `${outcome.passed} tests`);
 }
 
 function demo(layout) {
