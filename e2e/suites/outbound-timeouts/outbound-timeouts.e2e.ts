@@ -48,7 +48,7 @@ const timeouts = (values: object): object => ({ timeouts: values });
 
 describe('the request timeout', () => {
   afterAll(async () => {
-    for (const file of ['1', '2', '3', '4', '5', '6'])
+    for (const file of ['1', '2', '3', 'section', '4', '5', '6'])
       await mesh.writeManifest(`${file}.yaml`, undefined);
   });
 
@@ -89,6 +89,56 @@ describe('the request timeout', () => {
     await mesh.writeManifest('3.yaml', manifest(policy));
     await untilStatuses([504, 504, 504]);
     expect(await statuses('archive')).toEqual([200, 200, 200]);
+  });
+
+  test('of one port of the Service is nearer than the Service’s, for this port alone', async () => {
+    const policy = trafficPolicy('shop/section', {
+      targetRefs: [{ kind: 'Service', name: 'catalog', sectionName: 'reports' }],
+      outbound: timeouts({ request: '10s' }),
+    });
+    await mesh.writeManifest('section.yaml', manifest(policy));
+    const reports = 'catalog.shop:81';
+    const slowReport = async (): Promise<CallResult['status']> =>
+      (await call(client, `http://${reports}/delay/${slowMs}`)).status;
+    await eventually('no timeout at the port', async () =>
+      (await slowReport()) === 200 ? true : undefined,
+    );
+    expect(await statuses()).toEqual([504, 504, 504]);
+    const { stdout } = await mesh
+      .controlPlane()
+      .skerry(['explain', client, reports, 'GET', '/delay/1', '-f', mesh.directory]);
+    expect(stdout.replaceAll(/ +/g, ' ')).toContain(
+      'request timeout 10s TrafficPolicy shop/section spec.outbound.timeouts.request',
+    );
+    await mesh.writeManifest('section.yaml', undefined);
+    await eventually('the Service’s timeout at the port', async () =>
+      (await slowReport()) === 504 ? true : undefined,
+    );
+  });
+
+  test('of one port of the Service is nearer than the Service’s, for this port alone', async () => {
+    const policy = trafficPolicy('shop/section', {
+      targetRefs: [{ kind: 'Service', name: 'catalog', sectionName: 'reports' }],
+      outbound: timeouts({ request: '10s' }),
+    });
+    await mesh.writeManifest('section.yaml', manifest(policy));
+    const reports = 'catalog.shop:81';
+    const slowReport = async (): Promise<CallResult['status']> =>
+      (await call(client, `http://${reports}/delay/${slowMs}`)).status;
+    await eventually('no timeout at the port', async () =>
+      (await slowReport()) === 200 ? true : undefined,
+    );
+    expect(await statuses()).toEqual([504, 504, 504]);
+    const { stdout } = await mesh
+      .controlPlane()
+      .skerry(['explain', client, reports, 'GET', '/delay/1', '-f', mesh.directory]);
+    expect(stdout.replaceAll(/ +/g, ' ')).toContain(
+      'request timeout 10s TrafficPolicy shop/section spec.outbound.timeouts.request',
+    );
+    await mesh.writeManifest('section.yaml', undefined);
+    await eventually('the Service’s timeout at the port', async () =>
+      (await slowReport()) === 504 ? true : undefined,
+    );
   });
 
   test('of a route is nearer than the Service’s', async () => {

@@ -92,6 +92,21 @@ describe('matches', () => {
   });
 });
 
+describe('matches by caller', () => {
+  const far = 'far/client';
+
+  test.each([
+    ['its SPIFFE ID', 'from-spiffe'],
+    ['its address', 'from-cidr'],
+    ['the labels of its namespace', 'from-selector'],
+  ])('by %s: this one, and not another', async (_what, route) => {
+    expect(await routeOf({ path: `/${route}` })).toBe(route);
+    expect(await routeOf({ path: `/${route}`, from: far })).toBe(404);
+    // The other caller’s routes are these, but for whom they are.
+    expect(await routeOf({ path: '/exact', from: far })).toBe('exact');
+  });
+});
+
 describe('backends', () => {
   test('are chosen by weight', async () => {
     const agent = await mesh.agent('web/client');

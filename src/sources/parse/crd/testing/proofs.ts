@@ -13,6 +13,10 @@ const suite = (name: string, test: string): Proof => ({
   file: `suites/${name}/${name}.e2e.ts`,
   test,
 });
+const long = (name: string, test: string): Proof => ({
+  file: `long/${name}/${name}.e2e.ts`,
+  test,
+});
 const cluster = (name: string, test: string): Proof => ({
   file: `cluster/${name}/${name}.e2e.ts`,
   test,
@@ -32,14 +36,7 @@ const timeouts = (test: string): Proof => suite('outbound-timeouts', test);
 const retries = (test: string): Proof => suite('outbound-retries', test);
 
 /** Shown by goldens and unit tests only; with all below them. Take them out when they have a test with traffic. */
-export const withoutTraffic: readonly string[] = [
-  'spec.targetRefs[].sectionName',
-  'spec.inbound.mtls.ports',
-  'spec.inbound.mtls.floor',
-  'spec.routes[].matches[].from[].spiffe',
-  'spec.routes[].matches[].from[].cidr',
-  'spec.routes[].matches[].from[].namespaceSelector',
-];
+export const withoutTraffic: readonly string[] = [];
 
 /** Field to test. */
 export const proofs: Readonly<Record<string, Proof>> = {
@@ -47,10 +44,17 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.targetRefs[].name': timeouts('of the Service is nearer than its namespace’s'),
   'spec.targetRefs[].namespace': suite('routes', 'replaces the producer’s routes'),
   'spec.targetRefs[].selector': timeouts('of the caller’s own pods is nearest'),
+  'spec.targetRefs[].sectionName': timeouts('of one port of the Service is nearer'),
   'spec.mode': suite('audit', 'lets HTTP requests pass'),
   'spec.routes': shape,
   'spec.routes[].matches': byCaller,
   'spec.routes[].matches[].headers': suite('routes', 'not when the header %s is %s'),
+  ...Object.fromEntries(
+    ['spiffe', 'cidr', 'namespaceSelector'].map((condition) => [
+      `spec.routes[].matches[].from[].${condition}`,
+      suite('routes', 'by %s: this one, and not another'),
+    ]),
+  ),
   'spec.routes[].backends': backends,
   'spec.routes[].backends[].weight': suite('routes', 'are chosen by weight'),
   'spec.routes[].rewrite': suite('routes', 'rewrite the whole path and the host'),
@@ -103,6 +107,8 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.outbound.egress.allow[].ports': suite('egress', 'HTTP passes by its Host, port and all'),
   'spec.inbound': cluster('authorization', 'A is refused by C'),
   'spec.inbound.mtls': cluster('mtls', 'TLS without a certificate of the mesh is not answered'),
+  'spec.inbound.mtls.ports': long('inbound-mtls', 'one port is Strict and the others are not'),
+  'spec.inbound.mtls.floor': long('inbound-mtls', 'is not lowered by %s'),
   'spec.inbound.authorization': cluster('authorization', 'A is refused by C'),
   'spec.inbound.authorization.default': suite('authorization-when', 'holds the default as well'),
   'spec.inbound.authorization.deny': suite('authorization-when', 'holds together with the paths'),
