@@ -3,9 +3,11 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { argv, execPath, exit } from 'node:process';
+import { argv, execPath, exit, stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { ensureH2spec } from './h2spec.mjs';
 import { prepare } from './prepare.mjs';
+import { setup } from './setup.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const apps = join(root, 'e2e', 'apps');
@@ -38,7 +40,23 @@ async function buildApps() {
   });
 }
 
-const childEnv = await prepare('e2e', ['envoy', 'network']);
+/** Programs that one suite needs: what is wrong with them is no reason to run no other. */
+async function ensureJudges() {
+  if (!isLong || (names.length > 0 && !names.includes('listeners'))) return {};
+  const say = (line) => stderr.write(`e2e: ${line}\n`);
+  try {
+    await setup({ needs: ['tls-judge'] });
+    return { SKERRY_H2SPEC: await ensureH2spec({ say }) };
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return {};
+  }
+}
+
+const childEnv = {
+  ...(await prepare('e2e', ['envoy', 'network'])),
+  ...(await ensureJudges()),
+};
 await buildApps();
 const child = spawn(
   execPath,

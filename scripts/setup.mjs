@@ -31,6 +31,9 @@ const nodeTools = {
   curl: 'curl',
 };
 
+/** What judges how a port speaks TLS. */
+const judgeTools = { testssl: 'testssl.sh' };
+
 /** Where the CNI plugins of Debian lie, which are in no PATH. */
 const cniPlugins = ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'];
 
@@ -42,7 +45,7 @@ function say(line) {
  * Prepares what the caller needs and returns where things are. Packages and generated code always;
  * `needs` adds `envoy` (the binary; its path is returned and set as SKERRY_ENVOY for children) and
  * `network` (the tools of network namespaces), `kubernetes-api` (etcd) and `kubernetes-node` (a container
- * runtime and the CNI plugins). Throws an Error that says what to do.
+ * runtime and the CNI plugins), and `tls-judge` (testssl). Throws an Error that says what to do.
  */
 export async function setup({ needs = [] } = {}) {
   checkNode();
@@ -50,6 +53,7 @@ export async function setup({ needs = [] } = {}) {
   await generate();
   if (needs.includes('network')) installTools(tools);
   if (needs.includes('kubernetes-api')) installTools(apiTools);
+  if (needs.includes('tls-judge')) installTools(judgeTools);
   if (needs.includes('kubernetes-node')) {
     const besides = cniPlugins.some(isExecutable) ? [] : ['containernetworking-plugins'];
     installTools({ ...tools, ...nodeTools }, besides);

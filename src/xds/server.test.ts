@@ -1,7 +1,7 @@
 /** The service over a real connection: who gets in, what is refused, what is dropped. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { createConnection, createServer, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 import { typeUrls } from '../envoy/index.js';
 import { createDiscoveryClient, type ClientStream } from './testing/grpc-client.js';
 import { makeCertificate, startMesh, until, type TestMesh } from './testing/mesh.js';
@@ -472,6 +472,17 @@ describe('TLS', () => {
     expect((await shake(one, ca, session)).isResumed).toBe(false);
   });
 
+  test('TLS 1.2 is refused, after a renewal too', async () => {
+    const [old, fresh] = [makeCertificate(), makeCertificate()];
+    const one = await mesh({ certificate: old });
+    const ca = `${old.certificateChain}${fresh.certificateChain}`;
+    const dated = { maxVersion: 'TLSv1.2' } as const;
+    await expect(shake(one, ca, undefined, dated)).rejects.toThrow('protocol version');
+    one.server.renewCertificate(fresh);
+    await expect(shake(one, ca, undefined, dated)).rejects.toThrow('protocol version');
+    await shake(one, ca);
+  });
+
   test('a stream knows when its connection was accepted', async () => {
     const certificate = makeCertificate();
     const one = await mesh({ certificate });
@@ -490,11 +501,13 @@ function shake(
   { address }: TestMesh,
   ca: string,
   session?: Buffer,
+  options: ConnectionOptions = {},
 ): Promise<{ readonly isResumed: boolean; readonly session?: Buffer }> {
   return new Promise((resolve, reject) => {
     const port = Number(address.slice(address.lastIndexOf(':') + 1));
     const socket = connectTls({
       ...{ host: '127.0.0.1', port, ca, servername: 'localhost', ALPNProtocols: ['h2'] },
+      ...options,
       ...(session !== undefined && { session }),
     });
     const end = (given?: Buffer): void => {
