@@ -13,6 +13,7 @@ export default {
     '<rootDir>/src/**/*.test.ts',
     '<rootDir>/demo/**/*.test.ts',
     '<rootDir>/bench/**/*.test.ts',
+    '<rootDir>/scripts/**/*.test.mjs',
   ],
   // These need a kube-apiserver: `npm run test:api`.
   testPathIgnorePatterns: ['/node_modules/', '\\.api\\.test\\.ts$'],

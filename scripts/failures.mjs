@@ -30,5 +30,5 @@ export function failuresOf(report) {
 
 /** The file within the checkout. */
 function shortOf(path) {
-  return path.replace(/^.*?\/(?=(?:src|e2e|demo|bench)\/)/, '');
+  return path.replace(/^.*?\/(?=(?:src|e2e|demo|bench|scripts)\/)/, '');
 }

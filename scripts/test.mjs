@@ -69,6 +69,7 @@ await setup({ needs: ['envoy', 'network', 'kubernetes-api'] });
 run('types', process.execPath, [require.resolve('typescript/bin/tsc'), '--noEmit']);
 run('lint', process.execPath, ['node_modules/eslint/bin/eslint.js', '.']);
 run('format', process.execPath, [require.resolve('prettier/bin/prettier.cjs'), '--check', '.']);
+run('dependencies', process.execPath, ['scripts/dependencies.mjs']);
 run('build', process.execPath, ['scripts/build.mjs']);
 jest('tests beside the code', 'scripts/jest.mjs');
 jest('tests against a real kube-apiserver', 'scripts/test-api.mjs');
