@@ -264,12 +264,12 @@ async function askAll(): Promise<void> {
   await cli(['ca', 'audit', '--state-dir', stateDirectory]);
   await cli(['validate', '-f', mesh.directory]);
   for (const key of everybody) {
-    const { admin } = sidecarOf(mesh, key);
+    const sidecar = sidecarOf(mesh, key);
     for (const path of [
       ...['/config_dump?include_eds', '/config_dump?resource=dynamic_active_secrets', '/certs'],
       ...['/clusters', '/listeners', '/server_info', '/stats', '/init_dump', '/runtime'],
     ]) {
-      answers.push({ name: `${key}${path}`, text: await admin(path) });
+      answers.push({ name: `${key}${path}`, text: await sidecar.admin(path) });
     }
   }
   for (const process of [mesh.controlPlane().process(), sidecarOf(mesh, caller).process()]) {
