@@ -51,4 +51,4 @@ export type {
   TokenProblem,
 } from './inbound.js';
 export type { ReadinessIr } from './readiness.js';
-export type { JwtIr, JwtIssuerIr } from './jwt.js';
+export type { FetchedKeysIr, JwtIr, JwtIssuerIr } from './jwt.js';

@@ -1,5 +1,17 @@
 /** What a port makes of JSON Web Tokens, before rules are asked. */
+import type { ServiceKey } from '../model/index.js';
 import type { Origin } from './origin.js';
+
+/** A key set that sidecars fetch, and fetch again and again. */
+export interface FetchedKeysIr {
+  /** As the issuer sees it asked for: host, port, path. */
+  readonly url: string;
+  readonly path: string;
+  readonly service: ServiceKey;
+  readonly port: number;
+  /** By which the issuer is reached. */
+  readonly cluster: string;
+}
 
 /** How the tokens of one issuer are verified. */
 export interface JwtIssuerIr {
@@ -7,8 +19,10 @@ export interface JwtIssuerIr {
   readonly issuer: string;
   /** Alternatives; empty: any. */
   readonly audiences: readonly string[];
-  /** A key set as JSON. Undefined: no key is known, so that no token counts. */
+  /** A key set as JSON. Undefined, and `fetched` too: no key is known, so that no token counts. */
   readonly jwks?: string;
+  /** Where the sidecar fetches the key set itself. */
+  readonly fetched?: FetchedKeysIr;
   readonly forward: boolean;
   /** Lower case, at least one; in `authorization` it stands as a bearer token. */
   readonly fromHeaders: readonly string[];

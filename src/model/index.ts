@@ -80,7 +80,14 @@ export type {
   TextMatch,
   TrafficPolicy,
 } from './policy.js';
-export { keySetLabel, type JwtIssuer, type JwtKeys, type JwtSetting, type KeySet } from './jwt.js';
+export {
+  keySetLabel,
+  type JwtIssuer,
+  type JwtKeys,
+  type JwtSetting,
+  type KeySet,
+  type KeySetUrl,
+} from './jwt.js';
 export {
   caBundleLabel,
   credentialLabel,

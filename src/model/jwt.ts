@@ -7,7 +7,22 @@ export type JwtKeys =
   /** A key set as JSON, with usable keys only. */
   | { readonly kind: 'inline'; readonly jwks: string }
   /** The name of a ConfigMap in the policy's namespace: see {@link KeySet}. */
-  | { readonly kind: 'configMap'; readonly name: string };
+  | { readonly kind: 'configMap'; readonly name: string }
+  /** Fetched by the sidecars themselves. */
+  | { readonly kind: 'url'; readonly from: KeySetUrl };
+
+/** A Service of the mesh that gives a key set to those who ask over HTTP. */
+export interface KeySetUrl {
+  /** As written. */
+  readonly url: string;
+  readonly name: string;
+  /** Absent: the policy's. */
+  readonly namespace?: string;
+  /** Of the Service. */
+  readonly port: number;
+  /** With the query, if any. */
+  readonly path: string;
+}
 
 /** A label with this value lets sidecars have the key set of a ConfigMap. */
 export const keySetLabel = 'skerry.dev/jwks';

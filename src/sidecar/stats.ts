@@ -32,6 +32,8 @@ const suffixes = [
   'rbac.denied',
   'rbac.shadow_allowed',
   'rbac.shadow_denied',
+  // An issuer that is away takes no token from anybody until keys change: somebody has to be told.
+  '.jwks_fetch_failed',
 ] as const;
 
 /**

@@ -228,8 +228,8 @@ const cases: readonly (readonly [string, string | Uint8Array, readonly string[]]
   ],
   [
     'a policy that is not implemented',
-    `${policyHead}${targets}  inbound: {jwt: {issuers: [{issuer: a, jwks: {url: http://a.local/k}}]}}\n`,
-    ['FailedClosed 1', 'NotImplemented 6 spec.inbound.jwt.issuers[0].jwks.url'],
+    `${policyHead}spec:\n  targetRefs: [{kind: Namespace}]\n  telemetry: {accessLog: {mode: Errors}}\n`,
+    ['NotImplemented 6 spec.telemetry.accessLog'],
   ],
 ];
 

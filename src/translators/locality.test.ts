@@ -95,7 +95,7 @@ test('a pod that is being deleted leaves the endpoints of its Service and drains
     'pod/ns-4/s-4-0 RouteConfiguration inbound/8080',
     'pod/ns-4/s-4-0 RouteConfiguration inbound/other',
   ]);
-  expect(count(result)).toBeLessThanOrEqual(24);
+  expect(count(result)).toBeLessThanOrEqual(25);
 });
 
 test('a new Service sends nothing before somebody asks for it', () => {

@@ -89,8 +89,8 @@ export interface Mesh {
   readonly byCaller: readonly ClusterFamily['clusters'][];
   /** Endpoints of clusters of both, for some callers, nearer than what families have. */
   readonly placed: readonly Collection<PlacedEndpoints>[];
-  /** Names that virtual hosts need where they stand. */
-  readonly routed: Collection<Wanted>;
+  /** Names that virtual hosts and the verification of tokens need where they stand. */
+  readonly routed: readonly Collection<Wanted>[];
   readonly probed: ClusterFamily;
   /** Encoded, in the order in which they are handed out. */
   readonly encoded: readonly Collection<ScopedResource>[];

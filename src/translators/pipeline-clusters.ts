@@ -20,7 +20,7 @@ import * as wanted from './wanted.js';
 export function defineFamilies(
   context: MeshContext,
 ): Pick<Mesh, 'families' | 'byCaller' | 'placed' | 'routed' | 'probed'> {
-  const { graph, sources, tables, settings, virtualHosts } = context;
+  const { graph, sources, tables, settings, servers, virtualHosts } = context;
   const isEager = settings.layout === 'eager';
   const services = graph.expand('wanted-by-service', sources.services, (row, _key, read) =>
     isEager ? wanted.wantedByService(row, read, tables) : [],
@@ -39,7 +39,7 @@ export function defineFamilies(
   );
   const inMesh = [services, headless, pods];
   const allRouted = graph.expand('all-wanted-by-route', virtualHosts, wanted.wantedByVirtualHost);
-  const routed = graph.derive('wanted-by-route', allRouted, (row, _key, read) => {
+  const byRoute = graph.derive('wanted-by-route', allRouted, (row, _key, read) => {
     const isWider = wanted
       .widerScopes(row.scope)
       .some((scope) => wanted.isGiven(read, [...inMesh, allRouted], scopedKey(scope, row.name)));
@@ -47,7 +47,14 @@ export function defineFamilies(
       ? undefined
       : row;
   });
-  const eager = [...inMesh, routed];
+  const allTokens = graph.expand('all-wanted-by-tokens', servers, wanted.wantedByTokens);
+  const byTokens = graph.derive('wanted-by-tokens', allTokens, (row, key, read) => {
+    const scopes = wanted.widerScopes(row.scope);
+    const keys = [key, ...scopes.map((scope) => scopedKey(scope, row.name))];
+    return keys.some((each) => wanted.isGiven(read, [...inMesh, byRoute], each)) ? undefined : row;
+  });
+  const routed = [byRoute, byTokens];
+  const eager = [...inMesh, ...routed];
   const demanded = graph.derive('wanted-by-demand', sources.demand, (_row, name, read) =>
     wanted.isGiven(read, eager, scopedKey(meshScope, name)) || wanted.fixedNames.includes(name)
       ? undefined
@@ -66,7 +73,8 @@ export function defineFamilies(
     define('service', services),
     define('headless', headless),
     define('pod', pods),
-    define('route', routed),
+    define('route', byRoute),
+    define('tokens', byTokens),
     define('demand', demanded),
   ];
   const byCaller = defineByCaller({ inMesh, routed }, context);
@@ -126,12 +134,12 @@ function defineEndpoints(
 function defineByCaller(
   rows: {
     readonly inMesh: readonly Collection<wanted.Wanted>[];
-    readonly routed: Collection<wanted.Wanted>;
+    readonly routed: Mesh['routed'];
   },
   context: MeshContext,
 ): readonly ClusterFamily['clusters'][] {
   const { graph, sources, tables, settings } = context;
-  const pushed = [...rows.inMesh, rows.routed].map((eager) =>
+  const pushed = [...rows.inMesh, ...rows.routed].map((eager) =>
     graph.expand(`${eager.name}-by-caller`, eager, (row, _key, read) =>
       callers.wantedBesides(row, read, tables, settings),
     ),
@@ -140,7 +148,7 @@ function defineByCaller(
     callers.wantedByNamespace(key, read, tables, settings),
   );
   const asked = graph.derive('wanted-by-namespace', all, (row, key, read) =>
-    wanted.isGiven(read, [rows.routed, ...pushed], key) ? undefined : row,
+    wanted.isGiven(read, [...rows.routed, ...pushed], key) ? undefined : row,
   );
   return [...pushed, asked].map((each) => defineClusters(each.name, each, context));
 }

@@ -38,7 +38,7 @@ export function defineEncoded(
       const encoded = graph.derive(`shared-${clusters.name}`, clusters, spelled.clusterResource);
       return graph.expand(`encoded-${clusters.name}`, encoded, (row, _key, read) =>
         scopesOf(row.scope, read, tables)
-          .filter((scope) => !isGiven(read, [routed], scopedKey(scope, row.name)))
+          .filter((scope) => !isGiven(read, routed, scopedKey(scope, row.name)))
           .map((scope) => spelled.keyed({ ...row, scope })),
       );
     }),
@@ -53,7 +53,7 @@ export function defineEncoded(
         const row = read.get(rows, key);
         if (row === undefined) return [];
         return scopesOfPlaced(row, read, tables)
-          .filter((scope) => !isGiven(read, [routed], scopedKey(scope, resource.name)))
+          .filter((scope) => !isGiven(read, routed, scopedKey(scope, resource.name)))
           .map((scope) => spelled.keyed({ ...resource, scope }));
       });
     }),

@@ -56,7 +56,7 @@ export function defineByCallerEndpoints(
 ): Collection<PlacedEndpoints> {
   const { graph, tables, settings } = context;
   const differing = graph.derive(`${clusters.name}-placements`, clusters, (row, key, read) => {
-    if (isGiven(read, [routed], key)) return undefined;
+    if (isGiven(read, routed, key)) return undefined;
     const { scope, isEager, ir } = row;
     const wider = placementOf(
       { name: ir.name, ...widerCallerOf(scope, read, tables) },

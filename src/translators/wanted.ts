@@ -4,6 +4,7 @@ import {
   formatClusterName,
   meshScope,
   namespaceScope,
+  podScope,
   type ClusterIr,
   type Scope,
   type Wire,
@@ -19,6 +20,7 @@ import {
 } from './to-envoy/contract.js';
 import { mayCarryHttp, scopedKey } from './to-ir/called-host.js';
 import type { HeadlessAddress } from './to-ir/endpoint-group.js';
+import type { InboundDecision } from './to-ir/inbound.js';
 import { toClusterSettings } from './to-ir/outbound-settings.js';
 import { noPlacement } from './to-ir/placement.js';
 import type { SourceTables } from './to-ir/tables.js';
@@ -92,6 +94,15 @@ export function* wantedByVirtualHost({
   clusters,
 }: VirtualHostDecision): Iterable<WantedRow> {
   for (const name of clusters) yield wantedRow({ scope, name, isEager: true });
+}
+
+/** The clusters by which a workload fetches the keys of issuers: nobody asks for them by a call. */
+export function* wantedByTokens({ ir }: InboundDecision): Iterable<WantedRow> {
+  const [namespace = '', name = ''] = ir.pod.split('/');
+  const scope = podScope(namespace, name);
+  for (const { fetched } of ir.ports.flatMap(({ jwt }) => jwt?.issuers ?? [])) {
+    if (fetched !== undefined) yield wantedRow({ scope, name: fetched.cluster, isEager: true });
+  }
 }
 
 /** Whether another collection answers for `key` already: one name never comes from two. */

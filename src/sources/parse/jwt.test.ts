@@ -124,6 +124,45 @@ describe('the section', () => {
     });
   });
 
+  test.each<readonly [string, object]>([
+    ['http://dex/keys', { name: 'dex', port: 80, path: '/keys' }],
+    ['http://dex.sso', { name: 'dex', namespace: 'sso', port: 80, path: '/' }],
+    [
+      'http://dex.sso.svc:5556/dex/keys?a=b',
+      { name: 'dex', namespace: 'sso', port: 5556, path: '/dex/keys?a=b' },
+    ],
+    [
+      'http://dex.sso.svc.cluster.local:65535/',
+      { name: 'dex', namespace: 'sso', port: 65535, path: '/' },
+    ],
+  ])('takes the keys from %s', (url, from) => {
+    const [only] = parse({ issuers: [issuer({ jwks: { url } })] }).policy?.jwt?.issuers ?? [];
+    expect(only?.keys).toEqual({ kind: 'url', from: { url, ...from } });
+  });
+
+  test.each<readonly [string, RegExp]>([
+    ['https://login.example.com/keys', /found https: .* a Service that leads there, with outbound/],
+    ['https://dex.sso.svc/keys', /between pods sidecars encrypt by themselves/],
+    ['http://login.example.com/keys', /found the host login.example.com; for an issuer outside/],
+    ['http://10.0.0.1/keys', /found the host 10.0.0.1/],
+    ['http://[fd00::1]/keys', /expected http:/],
+    ['http://user@dex.sso/keys', /expected http:/],
+    ['http://dex.sso:0/keys', /expected http:/],
+    ['http://dex.sso:70000/keys', /expected http:/],
+    ['http://dex.sso/keys#a', /expected http:/],
+    ['http://dex.sso/ke ys', /expected http:/],
+    ['http://dex.sso/\r\nx: y', /expected http:/],
+    ['http://Dex.sso/keys', /found the host Dex.sso/],
+    ['http://dex.sso.pod/keys', /found the host dex.sso.pod/],
+    ['HTTP://dex.sso/keys', /expected http:/],
+    [`http://dex.sso/${'a'.repeat(1024)}`, /at most 1024/],
+    ['', /expected http:/],
+  ])('takes no keys from %.40j', (url, words) => {
+    const { diagnostics } = parse({ issuers: [issuer({ jwks: { url } })] });
+    const own = diagnostics.filter(({ field }) => field?.endsWith('.jwks.url'));
+    expect(own.map(({ message }) => message)).toEqual([expect.stringMatching(words)]);
+  });
+
   const first = 'spec.inbound.jwt.issuers[0]';
   test.each<readonly [unknown, string]>([
     [null, 'spec.inbound.jwt'],
@@ -137,6 +176,8 @@ describe('the section', () => {
     [{ issuers: [issuer({ jwks: { inline, configMap: 'a' } })] }, `${first}.jwks`],
     [{ issuers: [issuer({ jwks: { inline: 'x' } })] }, `${first}.jwks.inline`],
     [{ issuers: [issuer({ jwks: { inline: set(good, weak) } })] }, `${first}.jwks.inline`],
+    [{ issuers: [issuer({ jwks: { url: 'sso/keys' } })] }, `${first}.jwks.url`],
+    [{ issuers: [issuer({ jwks: { inline, url: 'http://sso/keys' } })] }, `${first}.jwks`],
     [{ issuers: [issuer({ audiences: [] })] }, `${first}.audiences`],
     [{ issuers: [issuer({ audiences: [''] })] }, `${first}.audiences[0]`],
     [{ issuers: [issuer({ fromHeaders: ['a b'] })] }, `${first}.fromHeaders[0]`],

@@ -454,10 +454,6 @@ describe('fields', () => {
 describe('what this version cannot carry out', () => {
   test.each<readonly [unknown, string]>([
     [
-      inbound({ jwt: { issuers: [{ issuer: 'a', jwks: { url: 'http://sso.local/keys' } }] } }),
-      'spec.inbound.jwt.issuers[0].jwks.url',
-    ],
-    [
       { targetRefs: [namespace], telemetry: { accessLog: { mode: 'Errors', format: 'JSON' } } },
       'spec.telemetry.accessLog',
     ],

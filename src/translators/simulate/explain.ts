@@ -3,22 +3,16 @@ import {
   formatAddress,
   formatClusterName,
   parseClusterName,
-  type Origin,
-  type SettingIr,
+  type ClusterIr,
+  type EndpointsIr,
   type Wire,
 } from '../../ir/index.js';
-import type {
-  ClusterIr,
-  EndpointIr,
-  EndpointsIr,
-  InboundPortIr,
-  OutsideTlsIr,
-} from '../../ir/index.js';
-import { spiffeId, type Pod, type Service, type SpiffeId } from '../../model/index.js';
+import type { Pod, Service } from '../../model/index.js';
+import { judgeEndpoint, originTexts, sayOutside, toStep, usableOf } from './call-endpoint.js';
 import { certainFault } from './fault.js';
+import { explainKeys } from './fetched-keys.js';
 import { forwardedBy, type ForwardedParts } from './forwarded.js';
 import { shareByGroup, type GroupShare } from './group-shares.js';
-import { judge } from './judge.js';
 import { matchRoute } from './match-route.js';
 import { normalizePath, parseQuery } from './request-path.js';
 import { noFacts, toBackendFact, toRouteFacts, type CallFacts } from './facts.js';
@@ -40,7 +34,7 @@ export interface Call {
 
 /** One station of the way. */
 export interface Step {
-  readonly at: 'name' | 'listener' | 'route' | 'cluster' | 'endpoint' | 'tls' | 'verdict';
+  readonly at: 'name' | 'listener' | 'route' | 'cluster' | 'endpoint' | 'tls' | 'keys' | 'verdict';
   readonly says: string;
   /** The objects behind it, `Kind namespace/name field`. */
   readonly from: readonly string[];
@@ -88,17 +82,6 @@ export function resolveHost(
   return ip === undefined
     ? { service, says: `Service ${service.key} has no virtual IP` }
     : { ip, service, says: `${host} is Service ${service.key} at ${ip}` };
-}
-
-function originTexts(origins: readonly Origin[]): readonly string[] {
-  return origins.map((one) =>
-    one.field === undefined ? one.object : `${one.object} ${one.field}`,
-  );
-}
-
-/** A setting in force, with the YAML behind it. */
-function toStep(at: Step['at']): (setting: SettingIr) => Step {
-  return ({ says, origin }) => ({ at, says, from: originTexts([origin]) });
 }
 
 /** What the outbound listener takes the connection for. */
@@ -180,88 +163,6 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
       return { steps, clusters: [], answered, facts: { route: route.name, status } };
     }
   }
-}
-
-function portOf(ports: readonly InboundPortIr[], port: number): InboundPortIr | undefined {
-  return ports.find((one) => one.port === port) ?? ports.find((one) => one.port === undefined);
-}
-
-/** Who may answer there behind mutual TLS. */
-function identitiesAt(cluster: ClusterIr, { standsInAs }: EndpointIr): readonly SpiffeId[] {
-  if (standsInAs === undefined) return cluster.spiffeIds;
-  return cluster.standIns.find(({ service }) => service === standsInAs)?.spiffeIds ?? [];
-}
-
-/** TLS to what is outside the mesh, in words; undefined: plaintext. */
-function sayOutside(outside: OutsideTlsIr): string | undefined {
-  if (outside.kind !== 'origination') return undefined;
-  const { serverName, credential } = outside;
-  const shown =
-    credential === undefined ? '' : ` with Secret ${credential.replace(/^[^/]*\//, '')}`;
-  return `TLS${shown} for the name ${serverName}`;
-}
-
-/** TLS and verdict at one endpoint. */
-function judgeEndpoint(
-  view: MeshView,
-  call: Call,
-  wire: Wire,
-  cluster: ClusterIr,
-  endpoint: EndpointIr,
-): { readonly steps: readonly Step[]; readonly outcome: Outcome } {
-  const text = formatAddress(endpoint.ip, endpoint.port);
-  const isMeshed = endpoint.isInMesh && call.from.isInMesh;
-  const usesMtls = isMeshed && cluster.tls.inMesh === 'mtls';
-  const owner = view.podByIp(endpoint.ip);
-  const inbound = owner && view.inbound(owner);
-  const port = inbound && portOf(inbound.ports, endpoint.port);
-  const outside = isMeshed ? undefined : sayOutside(cluster.tls.outside);
-  const tls: Step = {
-    at: 'tls',
-    says: usesMtls
-      ? `mutual TLS to ${text}, which must prove ${identitiesAt(cluster, endpoint).join(' or ')}`
-      : `${outside ?? 'plaintext'} to ${text}${isMeshed ? '' : ', which is not in the mesh'}`,
-    from: originTexts(cluster.tls.origins),
-  };
-  const unmeshed = outside === undefined ? ('plaintext' as const) : ('origination' as const);
-  const reached = {
-    endpoint: text,
-    cluster: cluster.name,
-    tls: usesMtls ? ('mutual' as const) : unmeshed,
-  };
-  const isSeen = owner?.unredirectedPorts.includes(endpoint.port) === false;
-  if (owner === undefined || port === undefined || !isSeen) {
-    return { steps: [tls], outcome: { ...reached, verdict: 'admitted', by: 'no sidecar' } };
-  }
-  const caller = call.from;
-  const judged = judge(
-    port,
-    {
-      ...(usesMtls && {
-        spiffeId: spiffeId(view.trustDomain, caller.namespace, caller.serviceAccount),
-      }),
-      ip: caller.ips[0] ?? '0.0.0.0',
-      usesMtls,
-    },
-    { method: call.method, path: call.path, headers: call.headers, isHttp: wire === 'http' },
-  );
-  const verdict: Step = {
-    at: 'verdict',
-    says: `${text} (${owner.key}): ${judged.verdict}${judged.by === '' ? '' : ` by ${judged.by}`}`,
-    from: originTexts(judged.origins),
-  };
-  const limits = [
-    ...(port.connections?.settings ?? []),
-    ...(wire === 'http' ? (port.rateLimit?.settings ?? []) : []),
-  ];
-  return {
-    steps: [tls, verdict, ...limits.map(toStep('verdict'))],
-    outcome: { ...reached, verdict: judged.verdict, by: judged.by },
-  };
-}
-
-function usableOf(endpoints: EndpointsIr | undefined): readonly EndpointIr[] {
-  return endpoints === undefined ? [] : shareByGroup(endpoints).flatMap(({ usable }) => usable);
 }
 
 /** What a group gets, and why; nothing of the one group of all. */
@@ -361,7 +262,9 @@ export function explain(view: MeshView, call: Call, clusterDomain: string): Expl
       if (group.percent === 0) continue;
       for (const endpoint of group.usable) {
         const judged = judgeEndpoint(view, sent, wire, found.cluster, endpoint);
-        steps.push(...judged.steps);
+        const { tokens } = judged;
+        const keys = tokens === undefined ? [] : explainKeys(view, tokens.server, tokens.jwt);
+        steps.push(...judged.steps, ...keys);
         outcomes.push(judged.outcome);
       }
     }

@@ -101,6 +101,7 @@ describe('mutual TLS', () => {
       verdict: 'refused at TLS',
       by: '',
       origins: [{ object: 'Service shop/reviews' }],
+      reason: 'mTLS is Strict and the call is plaintext',
       steps: ['mTLS is Strict and the call is plaintext'],
     });
   });

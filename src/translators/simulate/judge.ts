@@ -39,6 +39,8 @@ export interface Judgement {
   readonly by: string;
   /** Objects that decided. */
   readonly origins: readonly Origin[];
+  /** Why, where it was no rule that refused. */
+  readonly reason?: string;
   /** What was asked in turn, and answered. */
   readonly steps: readonly string[];
 }
@@ -47,7 +49,8 @@ export interface Judgement {
 export function judge(port: InboundPortIr, caller: CallerView, request?: OperationView): Judgement {
   const tls = judgeTls(port, caller);
   if (tls.refusal !== undefined) {
-    return { verdict: 'refused at TLS', by: '', origins: port.origins, steps: [tls.refusal] };
+    const reason = tls.refusal;
+    return { verdict: 'refused at TLS', by: '', origins: port.origins, reason, steps: [reason] };
   }
   const isHttp = request?.isHttp === true && port.protocol !== 'tcp' && !tls.isOpaque;
   if (!isHttp) return decide(port.tcp, tls.caller, undefined, [...tls.steps, 'TCP rules apply']);
@@ -55,12 +58,12 @@ export function judge(port: InboundPortIr, caller: CallerView, request?: Operati
   const path = normalizePath(request.path);
   if (path === undefined) {
     const step = `path ${request.path} is refused with 400 before any rule`;
-    return { verdict: 'refused', by: '', origins: [], steps: [...steps, step] };
+    return { verdict: 'refused', by: '', origins: [], reason: step, steps: [...steps, step] };
   }
   const { refusal, claims, headers } = verifyTokens(port.jwt, request.headers);
   if (refusal !== undefined) {
     const { name = '', origins = [] } = port.jwt ?? {};
-    return { verdict: 'refused', by: name, origins, steps: [...steps, refusal] };
+    return { verdict: 'refused', by: name, origins, reason: refusal, steps: [...steps, refusal] };
   }
   for (const issuer of claims.keys()) steps.push(`the token is taken for one of ${issuer}`);
   return decide(port.http, tls.caller, { method: request.method, path, claims, headers }, steps);

@@ -14,7 +14,10 @@ export interface VerifiedRequest {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Verifies all but signatures and times; undefined: tokens are not looked at. */
+/**
+ * Verifies all but signatures and times, and takes keys that are fetched for fetched; undefined:
+ * tokens are not looked at.
+ */
 export function verifyTokens(
   jwt: JwtIr | undefined,
   headers: Readonly<Record<string, string>>,
@@ -62,8 +65,12 @@ export function valuesOf(claims: Claims, claim: string): readonly unknown[] {
   );
 }
 
-function problemOf({ issuer, audiences, jwks }: JwtIssuerIr, payload: Claims): string | undefined {
-  if (jwks === undefined) return `401: no key of the issuer ${issuer} is known`;
+function problemOf(
+  { issuer, audiences, jwks, fetched }: JwtIssuerIr,
+  payload: Claims,
+): string | undefined {
+  if (jwks === undefined && fetched === undefined)
+    return `401: no key of the issuer ${issuer} is known`;
   const named: readonly unknown[] = [payload['aud']].flat();
   return audiences.length === 0 || audiences.some((audience) => named.includes(audience))
     ? undefined

@@ -1,5 +1,5 @@
 /** JSON Web Tokens: the filter that verifies them, its configuration, and what a route adds. */
-import type { InboundPortIr, JwtIr, JwtIssuerIr } from '../../ir/index.js';
+import type { FetchedKeysIr, InboundPortIr, JwtIr, JwtIssuerIr } from '../../ir/index.js';
 import { spaceDelimitedClaims } from './claim-condition.js';
 import type {
   HttpFilter,
@@ -144,11 +144,34 @@ function spellRequirement(
   return rest.length === 0 && first !== undefined ? first : { requires_any: { requirements } };
 }
 
+/**
+ * The key set is fetched in the background, and again before its time is over; where that fails the
+ * old keys hold on, however long. Until it has come for the first time a request with a token
+ * fetches it itself and waits. Envoy would let a listener wait as well, but not a filter that comes
+ * by discovery: without `fast_listener` its fetch never begins.
+ */
+function spellFetch({ url, cluster }: FetchedKeysIr): NonNullable<JwtProvider['remote_jwks']> {
+  return {
+    http_uri: { uri: url, cluster, timeout: '2s' },
+    cache_duration: keysCacheDuration,
+    async_fetch: { fast_listener: true, failed_refetch_duration: '2s' },
+    retry_policy: {
+      num_retries: 1,
+      retry_back_off: { base_interval: '0.1s', max_interval: '0.5s' },
+    },
+  };
+}
+
+/** Envoy fetches five seconds earlier: see {@link spellFetch}. */
+const keysCacheDuration = '35s';
+
 function spellProvider(issuer: JwtIssuerIr): JwtProvider {
   return {
     issuer: issuer.issuer,
     ...(issuer.audiences.length === 0 ? {} : { audiences: issuer.audiences }),
-    local_jwks: { inline_string: issuer.jwks ?? nobodysKeys },
+    ...(issuer.fetched === undefined
+      ? { local_jwks: { inline_string: issuer.jwks ?? nobodysKeys } }
+      : { remote_jwks: spellFetch(issuer.fetched) }),
     require_expiration: true,
     ...(issuer.forward ? { forward: true } : {}),
     // Said always: left to itself Envoy also takes tokens from queries, which are logged.

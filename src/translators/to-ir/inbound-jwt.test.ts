@@ -1,5 +1,6 @@
 /** Tokens and claims: whose settings hold on a port, and what rules make of claims there. */
 import { describe, expect, test } from '@jest/globals';
+import { typeUrls } from '../../envoy/index.js';
 import type { InboundPortIr } from '../../ir/index.js';
 import {
   keySetKey,
@@ -208,6 +209,60 @@ describe('keys in a ConfigMap', () => {
       severity: 'error',
       field: 'spec.inbound.jwt.issuers[0].jwks.configMap',
       value: 'sso',
+      message: expect.stringContaining(says),
+    });
+  });
+});
+
+describe('keys by URL', () => {
+  const source = { url: 'http://sso/keys', name: 'sso', port: 80, path: '/keys' };
+  const policy = on(service, 's', {
+    jwt: { issuers: [issuer('a', { keys: { kind: 'url', from: source } })] },
+  });
+  const clusters = (pipeline: Pipeline): readonly string[] =>
+    pipeline.resources(cart.key).flatMap(({ typeUrl, name, scope, resource }) => {
+      const isMeant = typeUrl === typeUrls.cluster && name.includes('/sso');
+      return isMeant ? [`${scope} ${resource?.isEager === true ? 'eager' : ''} ${name}`] : [];
+    });
+
+  test('are fetched by a cluster that the workload has before anybody asks', () => {
+    const pipeline = compile(...world, aService('sso'), aSlice('sso', ['10.1.0.9']), policy);
+    expect(portOf(pipeline, 8080).jwt?.issuers[0]?.fetched).toMatchObject({
+      url: 'http://sso/keys',
+      service: 'shop/sso',
+      cluster: 'http|shop/sso:80',
+    });
+    expect(clusters(pipeline)).toEqual(['pod/shop/cart eager http|shop/sso:80']);
+    expect(found(pipeline, 'shop/s')).toEqual(['warning HttpRuleOnTcpPort spec.inbound.jwt']);
+    pipeline.apply({ policies: new Map([[policy.key, undefined]]) });
+    expect(clusters(pipeline)).toEqual([]);
+  });
+
+  test('are those of the namespace that the URL names', () => {
+    const away = { ...source, url: 'http://sso.other/keys', namespace: 'other' };
+    const pipeline = compile(
+      ...world,
+      aService('sso', { namespace: 'other' }),
+      on(service, 's', {
+        jwt: { issuers: [issuer('a', { keys: { kind: 'url', from: away } })] },
+      }),
+    );
+    expect(clusters(pipeline)).toEqual(['pod/shop/cart eager http|other/sso:80']);
+  });
+
+  const tcp = { name: 'db', port: 80, transport: 'TCP', protocol: 'tcp' } as const;
+  test.each<readonly [string, readonly ReturnType<typeof aService>[], string]>([
+    ['that is not there', [], 'there is no Service shop/sso'],
+    ['without the port', [aService('sso', { ports: [] })], 'Service shop/sso has no port 80'],
+    ['that speaks TCP', [aService('sso', { ports: [tcp] })], 'is declared tcp'],
+  ])('of a Service %s are asked for all the same, and the policy says so', (_what, more, says) => {
+    const pipeline = compile(...world, ...more, policy);
+    expect(clusters(pipeline)).toEqual(['pod/shop/cart eager http|shop/sso:80']);
+    const diagnostics = pipeline.diagnostics().get('TrafficPolicy shop/s') ?? [];
+    expect(diagnostics.find(({ code }) => code === 'NoUsableKey')).toMatchObject({
+      severity: 'error',
+      field: 'spec.inbound.jwt.issuers[0].jwks.url',
+      value: 'http://sso/keys',
       message: expect.stringContaining(says),
     });
   });

@@ -7,6 +7,8 @@ import {
   type KeySetKey,
   type Labels,
   type PolicyKey,
+  type Service,
+  type ServiceKey,
 } from '../../model/index.js';
 import {
   authorizationFeature,
@@ -53,8 +55,9 @@ export function toInbound(
   const callers = callerContext(read, tables, settings.trustDomain);
   // Read only where a policy refers to it.
   const keySet = (key: KeySetKey): KeySet | undefined => read.get(tables.keySets, key);
+  const service = (key: ServiceKey): Service | undefined => read.get(tables.services, key);
   const decided = ports.map((port) => {
-    const context = { attachments, served, ports, callers, keySet };
+    const context = { attachments, served, ports, callers, keySet, service };
     const { ir, findings: more } = decidePort(port, context);
     findings.push(...more);
     return ir;
@@ -152,6 +155,7 @@ function decidePort(
     readonly ports: readonly Port[];
     readonly callers: CallerContext;
     readonly keySet: (key: KeySetKey) => KeySet | undefined;
+    readonly service: (key: ServiceKey) => Service | undefined;
   },
 ): { readonly ir: InboundPortIr; readonly findings: readonly Finding[] } {
   const reaching = nearestFirst(context.attachments, port.port);
@@ -161,8 +165,8 @@ function decidePort(
     protocol: port.protocol,
     hasHttpPort: (reach: Reach) => hasHttpPort(reach, context.served, context.ports),
   };
-  const { keySet } = context;
-  const tokens = jwtFeature.decide(inForce, { ...ofPort, port: port.port, keySet });
+  const { keySet, service } = context;
+  const tokens = jwtFeature.decide(inForce, { ...ofPort, port: port.port, keySet, service });
   const limits = rateLimitFeature.decide(inForce, port);
   const { connections, findings: connectionFindings } = inboundConnectionsFeature.decide(inForce);
   const portContext: PortContext = {

@@ -138,6 +138,7 @@ const samples = [
   ...['', '0', '0s', '5s', '1.5h', '.5s', '1h30m', '200ms', '25h', '5', '-1s', '5x', '1m0.5s'],
   ...['a', 'a-b', 'A', 'a.b', 'a_b', 'shop/cart', '/', '/a', '/a*', '/*', '/a b', '/a?b', '*'],
   ...['spiffe://a', 'spiffe://a/*', 'spiffe://*', 'spiffe://', '10.0.0.0/8', 'fd00::/8', 'GET'],
+  ...['http://a', 'http://a.b:80/c', 'https://a', ':1', '#'],
   ...['x-user', 'x user', 'Host', '-', 'a'.repeat(64), '/'.repeat(4097), 'é', '\n', 'tab\t'],
 ];
 

@@ -236,7 +236,8 @@ const inbound: Readonly<Record<string, Entry>> = {
   'jwks.inline': 'The key set as JSON (RFC 7517)',
   'jwks.configMap':
     'A ConfigMap of the policy’s namespace with the label skerry.dev/jwks: "true"; its entry jwks.json, or its only one, is the key set',
-  'jwks.url': 'Where it is fetched, through the mesh',
+  'jwks.url':
+    'Where sidecars fetch it, through the mesh and again every 30 seconds: http://<service>.<namespace>[:<port>]/<path>, the port being the Service’s',
   'issuers[].forward': ['Whether the app sees the token', 'false'],
   'issuers[].fromHeaders': [
     'Where the token is looked for; in authorization it is a bearer token',

@@ -1,4 +1,5 @@
 /** What the API server can check of each text schema: patterns and lengths, which the parser's own functions do not show. */
+import { keySetUrl } from '../policy/key-set-url.js';
 import {
   changeableHeader,
   cidr,
@@ -115,6 +116,19 @@ export const textRules: ReadonlyMap<object, TextRules> = new Map<object, TextRul
   [method, { pattern: token, maxLength: 64 }],
   [path, { pattern: `^/[^ ?#${control}]*$`, maxLength: 4096 }],
   [pathPattern, { pattern: `^/[^ *?#${control}]*[*]?$`, maxLength: 4096 }],
+  [
+    keySetUrl,
+    {
+      pattern: `^[a-z]+://[a-z0-9.-]+(:[0-9]+)?(/[^ #${control}]*)?$`,
+      maxLength: 1024,
+      validations: [
+        {
+          rule: "self.startsWith('http://')",
+          message: 'expected http://<service>.<namespace>[:<port>]/<path>',
+        },
+      ],
+    },
+  ],
   [plainText, { pattern: `^[^${control}]*$`, maxLength: 4096 }],
   [headerName, { pattern: token, maxLength: 256 }],
   [comparedHeader, { pattern: token, maxLength: 256 }],

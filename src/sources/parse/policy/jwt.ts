@@ -4,14 +4,8 @@ import type { JwtIssuer, JwtKeys, JwtSetting } from '../../../model/index.js';
 import type { Cursor } from '../cursor.js';
 import { readKeySet } from '../jwks.js';
 import { checkSchema, strict } from './check.js';
-import {
-  claimHeader,
-  claimName,
-  comparedHeader,
-  objectName,
-  plainText,
-  tokenText,
-} from './texts.js';
+import { keySetUrl, readKeySetUrl } from './key-set-url.js';
+import { claimHeader, claimName, comparedHeader, objectName, tokenText } from './texts.js';
 
 const keySetText = z
   .string()
@@ -23,17 +17,8 @@ const keySetText = z
 const jwksSchema = strict({
   inline: keySetText.optional(),
   configMap: objectName.optional(),
-  url: plainText.optional(),
+  url: keySetUrl.optional(),
 }).superRefine((entry, context) => {
-  if (entry.url !== undefined) {
-    const message = 'this version of Skerry cannot carry out this field';
-    context.addIssue({
-      code: 'custom',
-      path: ['url'],
-      message,
-      params: { isNotImplemented: true },
-    });
-  }
   if (Object.values(entry).filter((value) => value !== undefined).length === 1) return;
   const message = 'expected exactly one of inline, configMap, url';
   context.addIssue({ code: 'custom', message });
@@ -111,7 +96,11 @@ function toIssuer(entry: IssuerEntry): readonly JwtIssuer[] {
   ];
 }
 
-function toKeys({ inline, configMap }: IssuerEntry['jwks']): JwtKeys | undefined {
+function toKeys({ inline, configMap, url }: IssuerEntry['jwks']): JwtKeys | undefined {
+  if (url !== undefined) {
+    const reading = readKeySetUrl(url);
+    return reading.ok ? { kind: 'url', from: reading.value } : undefined;
+  }
   if (configMap !== undefined) return { kind: 'configMap', name: configMap };
   const jwks = inline === undefined ? undefined : readKeySet(inline).jwks;
   return jwks === undefined ? undefined : { kind: 'inline', jwks };

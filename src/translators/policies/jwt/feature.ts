@@ -7,6 +7,8 @@ import {
   type JwtSetting,
   type KeySet,
   type KeySetKey,
+  type Service,
+  type ServiceKey,
 } from '../../../model/index.js';
 import { policyOrigin, type InboundPolicy, type Reach } from '../../to-ir/attach.js';
 import type { Finding } from '../../to-ir/finding.js';
@@ -18,6 +20,7 @@ import {
   type Setting,
 } from '../../to-ir/settings.js';
 import { findSkipped, refusalOfAll } from '../not-http.js';
+import { findUnfetchable, toFetchedKeys } from './fetched-keys.js';
 
 const section = 'spec.inbound.jwt';
 
@@ -38,6 +41,7 @@ interface PortContext {
   readonly hasHttpPort: (reach: Reach) => boolean;
   /** A ConfigMap that is offered to sidecars; undefined: there is none. */
   readonly keySet: (key: KeySetKey) => KeySet | undefined;
+  readonly service: (key: ServiceKey) => Service | undefined;
 }
 
 /** What one port makes of tokens. */
@@ -118,6 +122,23 @@ function toIssuer(
   const rest = { issuer, audiences, forward, fromHeaders, claimToHeaders };
   if (keys.kind === 'inline') return { ir: { ...rest, jwks: keys.jwks }, findings: [] };
   const { index, policy, context } = at;
+  const toFinding = (leaf: string, value: string, problem: string): Finding => ({
+    object: `TrafficPolicy ${policy?.key ?? ''}`,
+    code: 'NoUsableKey',
+    severity: 'error',
+    field: `${issuersLeaf.field}[${String(index)}].jwks.${leaf}`,
+    value,
+    message: `${problem}, so every token of ${issuer} is refused`,
+    ports: [context.port ?? 0],
+  });
+  if (keys.kind === 'url') {
+    const fetched = toFetchedKeys(keys.from, policy?.namespace ?? '');
+    const problem = findUnfetchable(fetched, context.service(fetched.service));
+    return {
+      ir: { ...rest, fetched },
+      findings: problem === undefined ? [] : [toFinding('url', keys.from.url, problem)],
+    };
+  }
   const key = keySetKey(policy?.namespace ?? '', keys.name);
   const found = context.keySet(key);
   if (found?.jwks !== undefined) return { ir: { ...rest, jwks: found.jwks }, findings: [] };
@@ -125,20 +146,7 @@ function toIssuer(
     found === undefined
       ? `there is no ConfigMap ${key} with the label ${keySetLabel}: "true"`
       : `ConfigMap ${key} has no usable key`;
-  return {
-    ir: rest,
-    findings: [
-      {
-        object: `TrafficPolicy ${policy?.key ?? ''}`,
-        code: 'NoUsableKey',
-        severity: 'error',
-        field: `${issuersLeaf.field}[${String(index)}].jwks.configMap`,
-        value: keys.name,
-        message: `${problem}, so every token of ${issuer} is refused`,
-        ports: [context.port ?? 0],
-      },
-    ],
-  };
+  return { ir: rest, findings: [toFinding('configMap', keys.name, problem)] };
 }
 
 function noIssuer(policy: InboundPolicy, port: number | undefined): Finding {

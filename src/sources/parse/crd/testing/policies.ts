@@ -119,7 +119,7 @@ const inbound = {
         ...{ forward: true, fromHeaders: ['x-jwt'], claimToHeaders: { sub: 'x-user' } },
       },
       { issuer: 'https://other.local', jwks: { inline: '{"keys":[]}' } },
-      { issuer: 'https://third.local', jwks: { url: 'https://third.local/keys' } },
+      { issuer: 'https://third.local', jwks: { url: 'http://third.sso.svc:5556/keys' } },
     ],
     required: true,
   },
@@ -238,6 +238,14 @@ export const brokenRules: readonly (readonly [Spec, string, string])[] = [
     },
     'spec.inbound.jwt.issuers[0].jwks',
     'expected exactly one of inline, configMap, url',
+  ],
+  [
+    {
+      targetRefs: [service],
+      inbound: { jwt: { issuers: [{ issuer: 'a', jwks: { url: 'https://a.b/keys' } }] } },
+    },
+    'spec.inbound.jwt.issuers[0].jwks.url',
+    'expected http://<service>.<namespace>[:<port>]/<path>',
   ],
   [
     {

@@ -127,6 +127,7 @@ export const proofs: Readonly<Record<string, Proof>> = {
   'spec.inbound.rateLimit.perIdentity': suite('rate-limit', 'one who calls too often is refused'),
   'spec.inbound.jwt': suite('jwt', '%s is refused, even where none is asked for'),
   'spec.inbound.jwt.issuers[].jwks.configMap': suite('jwt', 'a ConfigMap that is no key set'),
+  'spec.inbound.jwt.issuers[].jwks.url': long('jwt-fetched-keys', 'keys are rotated under load'),
   'spec.inbound.jwt.issuers[].forward': suite('jwt', 'is not shown to the app unless'),
   'spec.inbound.jwt.issuers[].claimToHeaders': suite('jwt', 'say what the token says'),
 };
