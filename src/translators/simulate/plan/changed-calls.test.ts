@@ -8,7 +8,7 @@ import {
   type PipelineSettings,
   type PolicyForm,
 } from '../../index.js';
-import { aPod, aPolicy, compileWith } from '../../testing/mesh-builder.js';
+import { aPod, aPolicy, aService, aSlice, compileWith } from '../../testing/mesh-builder.js';
 import { wholeMesh } from '../../testing/random-mesh.js';
 import { policy } from '../../testing/random-policy.js';
 import { explain, type Explanation } from '../explain.js';
@@ -190,6 +190,41 @@ test('a change of what egress allows is planned by host, port and address', () =
   ]);
   expect(changes[0]?.because).toContain('TrafficPolicy web/out spec.outbound.egress.allow');
 });
+
+test.each([
+  ['/old', '/new', '/new/secret', '/old/secret'],
+  ['/old', '/new', '/new/secret/*', '/old/secret/x'],
+  ['/old', '/', '/secret', '/old/secret'],
+  ['/', '/v1', '/v1/secret', '/secret'],
+  ['/a/', '/b/', '/b', '/a'],
+])(
+  'where %s is rewritten to %s, a rule on %s that the callee gets is met by %s',
+  (value, to, rule, path) => {
+    const [server, client] = [
+      aPod('cart', { ips: ['10.1.0.1'] }),
+      aPod('client', { namespace: 'web', ips: ['10.1.0.9'] }),
+    ];
+    const cart = aService('cart');
+    const targets = [{ kind: 'Service' as const, namespace: 'shop', name: 'cart' }];
+    const match = { path: { type: 'PathPrefix' as const, value }, headers: [], queryParams: [] };
+    const rewrite = { path: { kind: 'prefix' as const, value: to } };
+    const routes = [{ name: 'moved', matches: [match], backends: [], rewrite }];
+    const deny = [
+      { name: 'no', from: [], to: [{ ports: [], methods: [], paths: [rule] }], when: [] },
+    ];
+    const side = (...more: Parameters<typeof compileWith>[1][]): PlanSide => {
+      const objects = [cart, aSlice('cart', ['10.1.0.1']), server, client];
+      const { view } = compileWith({}, ...objects, aPolicy('moved', { targets, routes }), ...more);
+      return { view, pods: [server, client], services: [cart], clusterDomain: 'cluster.local' };
+    };
+    const closed = aPolicy('closed', { targets, authorization: { default: 'Inherit', deny } });
+    const { changes } = changedCalls(side(), side(closed), limits);
+    const through = changes.filter((each) => each.to === 'cart.shop:80');
+    expect(through.map(({ kind, request: asked }) => `${kind} ${asked.path}`)).toContain(
+      `refused ${path}`,
+    );
+  },
+);
 
 test('what is left out for its number is said', () => {
   const [mesh] = fc.sample(wholeMesh, { numRuns: 1, seed: 8 });

@@ -3,10 +3,13 @@ import type {
   AuthorizationIr,
   ConditionIr,
   InboundPortIr,
+  RouteIr,
   RouteMatchIr,
   VirtualHostIr,
 } from '../../../ir/index.js';
 import type { TextMatch } from '../../../model/index.js';
+import { trimPrefix } from '../../to-envoy/route-match.js';
+import { forwardedBy } from '../forwarded.js';
 import { sampleRegex } from './sample-regex.js';
 
 /** A request to judge. */
@@ -65,6 +68,7 @@ export function sampleRequests(
       }
     }
     addRules(port, context);
+    for (const host of hosts) for (const route of host.routes) addRewritten(route, port, context);
   }
   return { ...combine([...dimensions.values()], limit), uncovered: [...uncovered] };
 }
@@ -125,14 +129,38 @@ function addRules(port: InboundPortIr, context: Context): void {
   for (const { to, when } of rulesOf(port.http)) {
     for (const { methods, paths } of to) {
       for (const method of methods) dimension('method').add(method);
-      for (const path of paths) {
-        const values = dimension('path');
-        if (!path.endsWith('*')) values.add(path);
-        else values.add(`${path.slice(0, -1)}x`).add(path.slice(0, -1) || undefined);
-      }
+      for (const sample of paths.flatMap(samplePaths)) dimension('path').add(sample);
     }
     for (const condition of when) addCondition(condition, port, context);
   }
+}
+
+/** Of a path that a rule names: one that it is met by, and for a prefix the shortest. */
+function samplePaths(path: string): readonly (string | undefined)[] {
+  if (!path.endsWith('*')) return [path];
+  return [`${path.slice(0, -1)}x`, path.slice(0, -1) || undefined];
+}
+
+/** What rules name is what a route sends on; where it rewrites paths, the app asks for others. */
+function addRewritten(route: RouteIr, port: InboundPortIr, { dimension }: Context): void {
+  for (const { to } of rulesOf(port.http)) {
+    for (const path of to.flatMap(({ paths }) => paths).flatMap(samplePaths)) {
+      const source = path === undefined ? undefined : sourceOf(route, path);
+      if (source !== undefined) dimension('path').add(source);
+    }
+  }
+}
+
+/** The path that `route` makes `path` of by its new prefix, if there is one. */
+function sourceOf(route: RouteIr, path: string): string | undefined {
+  const { action, match } = route;
+  const change = action.kind === 'forward' ? action.rewritePath : undefined;
+  if (change?.kind !== 'prefix') return undefined;
+  const to = trimPrefix(change.value);
+  if (!path.startsWith(to)) return undefined;
+  const source = `${trimPrefix(match.path?.value ?? '/')}${path.slice(to.length)}`;
+  if (!source.startsWith('/')) return undefined;
+  return forwardedBy(route, { path: source, headers: {} }).path === path ? source : undefined;
 }
 
 function addCondition(condition: ConditionIr, port: InboundPortIr, { dimension }: Context): void {
