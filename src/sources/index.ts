@@ -19,6 +19,7 @@ export { type Expected, type ExpectedBackend, type TestCaller } from './parse/po
 export { defaultRootNamespace } from './directory/root-namespace.js';
 export { createLastGoodStore, type LastGood, type LastGoodStore } from './last-good.js';
 export {
+  collectionNames,
   offeredCollections,
   parseObject,
   type CollectionName,
@@ -62,6 +63,12 @@ export {
   type ReflectorOptions,
   type ReflectorState,
 } from './kubernetes/reflector.js';
+export {
+  readKubernetes,
+  type KubernetesSnapshot,
+  type SnapshotRequest,
+  type UnreadKind,
+} from './kubernetes/snapshot.js';
 export {
   createKubernetesSource,
   type KindState,

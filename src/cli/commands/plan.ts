@@ -6,7 +6,8 @@ import { CommandError, exitCode, outputFormats, printData, type Io } from '../io
 import type { OutputFormat } from '../io.js';
 import { meshOptions, readManifests, type MeshFlags } from '../offline.js';
 import { makePlan, type Plan } from '../plan/plan.js';
-import { applyTo, readCluster } from '../plan/read-cluster.js';
+import { applyTo } from '../plan/apply-to.js';
+import { readCluster } from '../plan/read-cluster.js';
 import { breaking, formatPlan, groupCalls, isEmptyPlan } from '../plan/report.js';
 import type { SourceBatch } from '../../sources/index.js';
 
@@ -26,13 +27,41 @@ const readTimeoutMs = 30_000;
 /** As `terraform plan -detailed-exitcode`. */
 const detailed = { nothing: 0, changes: 2 } as const;
 
-async function readBoth(flags: Flags, io: Io): Promise<readonly [SourceBatch, SourceBatch]> {
-  const after = await readManifests(flags.file, flags);
-  if (flags.against !== undefined) return [await readManifests(flags.against, flags), after];
-  const before = await withCluster(flags, io, (client) =>
+/** The two states, what the mesh is like, and what is not known of it. */
+interface Compared {
+  readonly before: SourceBatch;
+  readonly after: SourceBatch;
+  readonly mesh: MeshFlags;
+  readonly omissions: readonly string[];
+}
+
+/** `isGiven`: whether somebody has said what a flag is, as opposed to its default. */
+async function readBoth(
+  flags: Flags,
+  io: Io,
+  isGiven: (flag: keyof MeshFlags) => boolean,
+): Promise<Compared> {
+  const directory = await readManifests(flags.file, flags);
+  if (flags.against !== undefined) {
+    const before = await readManifests(flags.against, flags);
+    return { before, after: directory, mesh: flags, omissions: [] };
+  }
+  const cluster = await withCluster(flags, io, (client) =>
     readCluster(client, flags.rootNamespace, readTimeoutMs),
   );
-  return [before, applyTo(before, after, Date.now())];
+  const { batch: before, follows, installed = {} } = cluster;
+  const applied = applyTo(before, directory, { follows, nowMs: Date.now() });
+  const { trustDomain, meshCidrs } = installed;
+  return {
+    ...{ before, after: applied.batch },
+    // The cluster knows best what its mesh is like, unless somebody has said otherwise.
+    mesh: {
+      ...flags,
+      ...(trustDomain !== undefined && !isGiven('trustDomain') && { trustDomain }),
+      ...(meshCidrs !== undefined && !isGiven('meshCidr') && { meshCidr: meshCidrs }),
+    },
+    omissions: [...cluster.omissions, ...applied.omissions],
+  };
 }
 
 function codeOf(plan: Plan, flags: Flags): number {
@@ -43,12 +72,18 @@ function codeOf(plan: Plan, flags: Flags): number {
   return breaks || errs ? exitCode.problem : exitCode.ok;
 }
 
-async function run(flags: Flags, io: Io): Promise<number> {
-  const [before, after] = await readBoth(flags, io);
+async function run(
+  flags: Flags,
+  io: Io,
+  isGiven: (flag: keyof MeshFlags) => boolean,
+): Promise<number> {
+  const { before, after, mesh, omissions } = await readBoth(flags, io, isGiven);
   const isTerminal = io.stderr.isTTY === true;
   if (isTerminal) io.stderr.write('judging calls before and after …');
   const limits = { calls: flags.maxCalls, requests: requestsEach };
-  const plan = makePlan(before, after, { ...flags, limits });
+  const made = makePlan(before, after, { ...mesh, limits });
+  const calls = { ...made.calls, omissions: [...omissions, ...made.calls.omissions] };
+  const plan = { ...made, calls };
   if (isTerminal) io.stderr.write('\r\u001b[K');
   const data = { ...plan, calls: { ...plan.calls, groups: groupCalls(plan.calls) } };
   printData(io, flags.json === true ? 'json' : flags.output, data, () =>
@@ -84,8 +119,10 @@ With --detailed-exitcode 0: nothing would change, 2: something would, 1: it cann
       )
       .option('--json', 'the same as -o json')
       .addOption(new Option('-o, --output <format>').choices(outputFormats).default('table'))
-      .action(async (flags: Flags) => {
-        exit(await run(flags, io));
+      .action(async (flags: Flags, own: Command) => {
+        const isGiven = (flag: keyof MeshFlags): boolean =>
+          !['default', undefined].includes(own.getOptionValueSource(flag));
+        exit(await run(flags, io, isGiven));
       });
     for (const option of [...meshOptions(), ...clusterOptions()]) command.addOption(option);
   },

@@ -8,6 +8,7 @@ import { controllerName } from './rbac.js';
 /** Kinds whose plural is not the lower-case kind with an s. */
 const irregular: Readonly<Record<string, string>> = {
   NetworkPolicy: 'networkpolicies',
+  TrafficPolicy: 'trafficpolicies',
   ValidatingAdmissionPolicy: 'validatingadmissionpolicies',
 };
 

@@ -123,6 +123,8 @@ function deltaOf(former: Rows, next: Rows): readonly SourceChange[] {
 function objectsOf(former: Rows, next: Rows): readonly PlannedObject[] {
   const planned: PlannedObject[] = [];
   for (const [key, change] of next) {
+    // What follows from another object is nobody's change.
+    if (change.manifest === undefined) continue;
     const earlier = former.get(key);
     const object = formatRef(change.ref);
     if (earlier === undefined) planned.push({ operation: 'added', object, fields: [] });

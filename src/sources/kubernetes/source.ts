@@ -1,19 +1,17 @@
 /** A Kubernetes API server as a source. Holds state: one copy of each collection. */
 import { backoffDelayMs, wait, type Clock } from '../../lib/index.js';
-import { caBundleLabel, credentialLabel, keySetLabel } from '../../model/index.js';
 import type { SourceBatch } from '../change.js';
 import { defaultRootNamespace } from '../directory/root-namespace.js';
 import type { SourceLogger } from '../directory/source.js';
 import { isMap, ownField } from '../parse/cursor.js';
 import {
   collectionNames,
-  offeredCollections,
-  parseObject,
   type CollectionName,
   type OfferedCollection,
   type ParsedObject,
 } from '../parse/objects.js';
 import type { KubernetesClient } from './client.js';
+import { isOffered, kindNames, paths, queries, readAs } from './collections.js';
 import { createReflector, type Reflector, type ReflectorState } from './reflector.js';
 import { createRowTable } from './rows.js';
 import { readMeta } from './watch-event.js';
@@ -64,43 +62,8 @@ export interface KubernetesSource {
   verify(): Promise<boolean>;
 }
 
-const paths: Readonly<Record<CollectionName, string>> = {
-  namespaces: '/api/v1/namespaces',
-  nodes: '/api/v1/nodes',
-  services: '/api/v1/services',
-  pods: '/api/v1/pods',
-  slices: '/apis/discovery.k8s.io/v1/endpointslices',
-  keySets: '/api/v1/configmaps',
-  caBundles: '/api/v1/configmaps',
-  credentials: '/api/v1/secrets',
-  policies: '/apis/skerry.dev/v1alpha1/trafficpolicies',
-};
-
-const kindNames: Readonly<Record<CollectionName, string>> = {
-  namespaces: 'namespaces',
-  nodes: 'nodes',
-  services: 'services',
-  pods: 'pods',
-  slices: 'endpointslices',
-  keySets: 'configmaps (skerry.dev/jwks)',
-  caBundles: 'configmaps (skerry.dev/ca-bundle)',
-  credentials: 'secrets (skerry.dev/credential)',
-  policies: 'trafficpolicies.skerry.dev',
-};
-
-/** Only what is offered by its label comes over the wire: no other ConfigMap or Secret is read. */
-const queries: Partial<Record<CollectionName, Readonly<Record<string, string>>>> = {
-  keySets: { labelSelector: `${keySetLabel}=true` },
-  caBundles: { labelSelector: `${caBundleLabel}=true` },
-  credentials: { labelSelector: `${credentialLabel}=true` },
-};
-
 /** How often the copies are compared with the original. */
 const verifyEvery = { baseMs: 600_000, maxMs: 600_000 };
-
-function isOffered(collection: CollectionName): collection is OfferedCollection {
-  return offeredCollections.some((one) => one === collection);
-}
 
 function withoutManagedFields(object: unknown): unknown {
   const metadata = ownField(object, 'metadata');
@@ -131,12 +94,7 @@ export function createKubernetesSource(options: KubernetesSourceOptions): Kubern
     setImmediate(settle);
   };
   const readerOf = (collection: CollectionName): ((object: unknown) => ParsedObject) => {
-    const read = (object: unknown): ParsedObject => {
-      const parsed = parseObject(object, { rootNamespace });
-      // A ConfigMap with two labels is offered as one of both, and read once.
-      const isOther = parsed.kind === 'ours' && parsed.collection !== collection;
-      return isOther ? { kind: 'foreign' } : parsed;
-    };
+    const read = (object: unknown): ParsedObject => readAs(collection, object, { rootNamespace });
     if (collection !== 'policies') return read;
     return (object) => {
       const parsed = read(object);
