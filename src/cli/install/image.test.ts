@@ -115,7 +115,7 @@ describe('the workflow', () => {
     const named = [...run.matchAll(/npm run (\S+)|npm (test)/g)].map(
       ([, one, other]) => one ?? other,
     );
-    expect(named).toEqual(['test', 'e2e']);
+    expect(named).toEqual(['test', 'e2e:long', 'e2e']);
     expect(scripts).toEqual(expect.arrayContaining(named));
   });
 
