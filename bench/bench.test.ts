@@ -62,7 +62,7 @@ describe('options', () => {
     });
     expect(parseOptions(['request'])).toEqual({
       bench: 'request',
-      ...{ rate: 500, connections: 8, seconds: 5, rounds: 7, json: false },
+      ...{ rate: 500, connections: 8, seconds: 3, rounds: 7, json: false },
     });
     expect(parseOptions(['sync'])).toEqual({
       bench: 'sync',

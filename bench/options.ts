@@ -78,7 +78,7 @@ export const sidecarRuns = 3;
 /** The help text. */
 export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
        npm run bench -- sidecar [--services 100,1000,5000] [--used 10] [--json]
-       npm run bench -- request [--rate 500] [--connections 8] [--seconds 5] [--rounds 7] [--quick] [--json]
+       npm run bench -- request [--rate 500] [--connections 8] [--seconds 3] [--rounds 7] [--quick] [--json]
        npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
        npm run bench -- load [--services 1000] [--endpoints 5] [--sidecars 1000] [--used 10] [--rounds 20]
                              [--layouts on-demand,eager] [--suites connect,churn,reconnect]
@@ -86,7 +86,7 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
-  request       p50, p99, CPU of a request: no mesh beside two sidecars; HTTP/1.1, HTTP/2, gRPC, TCP
+  request       p50, p99, CPU of a request: no mesh, bare Envoys, sidecars; HTTP/1.1, HTTP/2, gRPC, TCP
   sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
   load          simulated sidecars: time, CPU, bytes and memory to connect, to change, to reconnect
   --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request: 3 rounds of 2 s
@@ -176,7 +176,7 @@ function readRequest(args: readonly string[]): RequestOptions {
     options: {
       rate: { type: 'string', default: '500' },
       connections: { type: 'string', default: '8' },
-      seconds: { type: 'string', default: isQuick ? '2' : '5' },
+      seconds: { type: 'string', default: isQuick ? '2' : '3' },
       rounds: { type: 'string', default: isQuick ? '3' : '7' },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },

@@ -57,14 +57,19 @@ export async function startServer(pod: Pod, fortio: string): Promise<RunningProc
     logFile: join(pod.directory, 'fortio.log'),
   });
   // Asked over its own loopback, which no sidecar redirects.
-  const ask = pod.argv([fortio, 'curl', '-quiet', 'http://127.0.0.1:8080/']);
-  await waitFor({ what: server.name, timeoutMs: 10_000, intervalMs: 100 }, () =>
+  await waitForAnswer(pod, fortio, 'http://127.0.0.1:8080/');
+  return server;
+}
+
+/** Waits until the pod gets an answer from there. */
+export async function waitForAnswer(pod: Pod, fortio: string, url: string): Promise<void> {
+  const ask = pod.argv([fortio, 'curl', '-quiet', url]);
+  await waitFor({ what: `${url} in ${pod.key}`, timeoutMs: 10_000, intervalMs: 100 }, () =>
     runCommand(ask).then(
       () => true,
       () => undefined,
     ),
   );
-  return server;
 }
 
 /** Runs the load. @throws Error when a single request fails. */

@@ -1,4 +1,4 @@
-/** The mesh of the bench of requests: a caller and a server with sidecars, and the same two without. */
+/** The mesh of the bench of requests: a caller and a server with sidecars, and the same two without, twice. */
 import { documents, namespace, namespaceText, podText } from '../manifests.js';
 
 /** One way in which an app speaks to another. */
@@ -9,56 +9,52 @@ export interface Protocol {
   /** Of the load tool's server. */
   readonly targetPort: number;
   readonly appProtocol: string;
-  /** What the load tool is told beside rate and time, for the server at `host`. */
-  readonly load: (host: string) => readonly string[];
+  /** What the load tool is told beside rate and time, for the server at `address` (`host:port`). */
+  readonly load: (address: string) => readonly string[];
 }
 
 const responseBytes = 1000;
 
+/** The one by which an Envoy is asked whether it passes anything on yet. */
+export const http1: Protocol = {
+  name: 'HTTP/1.1',
+  ...{ port: 80, targetPort: 8080, appProtocol: 'http' },
+  load: (address) => [`http://${address}/?size=${responseBytes}`],
+};
+
 /** The protocols, in the order in which they are measured. */
 export const protocols: readonly Protocol[] = [
-  {
-    name: 'HTTP/1.1',
-    ...{ port: 80, targetPort: 8080, appProtocol: 'http' },
-    load: (host) => [`http://${host}:80/?size=${responseBytes}`],
-  },
+  http1,
   {
     name: 'HTTP/2',
     ...{ port: 81, targetPort: 8080, appProtocol: 'kubernetes.io/h2c' },
-    load: (host) => ['-h2', `http://${host}:81/?size=${responseBytes}`],
+    load: (address) => ['-h2', `http://${address}/?size=${responseBytes}`],
   },
   {
     name: 'gRPC',
     ...{ port: 82, targetPort: 8079, appProtocol: 'grpc' },
-    load: (host) => ['-grpc', `${host}:82`],
+    load: (address) => ['-grpc', address],
   },
   {
     name: 'TCP',
     ...{ port: 83, targetPort: 8078, appProtocol: 'tcp' },
-    load: (host) => ['-payload-size', `${responseBytes}`, `tcp://${host}:83`],
+    load: (address) => ['-payload-size', `${responseBytes}`, `tcp://${address}`],
   },
 ];
 
-/** With sidecars and without. */
-export const sides = ['plain', 'mesh'] as const;
+/** Without anything between, through two bare Envoys, and with sidecars. */
+export const sides = ['plain', 'bare', 'mesh'] as const;
 export type Side = (typeof sides)[number];
 
-/** The pods of a side, `namespace/name`, and the name by which the server is called. */
-export function podsOf(side: Side): {
-  readonly caller: string;
-  readonly server: string;
-  readonly host: string;
-} {
-  return {
-    caller: `${namespace}/${side}-caller`,
-    server: `${namespace}/${side}-server`,
-    host: `${side}-server.${namespace}`,
-  };
+/** The pods of a side, `namespace/name`. */
+export function podsOf(side: Side): { readonly caller: string; readonly server: string } {
+  return { caller: `${namespace}/${side}-caller`, server: `${namespace}/${side}-server` };
 }
 
 const addresses = {
   plain: { vip: '10.96.0.10', caller: '10.66.1.1', server: '10.66.1.2' },
   mesh: { vip: '10.96.0.11', caller: '10.66.1.3', server: '10.66.1.4' },
+  bare: { vip: '10.96.0.12', caller: '10.66.1.5', server: '10.66.1.6' },
 } as const;
 
 /** The whole directory. */

@@ -1,4 +1,4 @@
-/** Measures what a request costs: app to app without a mesh beside the same through two sidecars, in turns. */
+/** Measures what a request costs: app to app without a mesh, through two bare Envoys and through two sidecars, in turns. */
 import { waitFor, type Mesh, type RunningProcess } from '../../demo/rig/index.js';
 import { formatTable } from '../../src/cli/index.js';
 import { readinessPort } from '../../src/sidecar/index.js';
@@ -6,26 +6,34 @@ import { withMesh, type BenchEnvironment } from '../bench-mesh.js';
 import { describeMachine, formatMachine, measureNoise, type Machine } from '../noise.js';
 import type { RequestOptions } from '../options.js';
 import { cpuMs } from '../processes.js';
+import { namespace } from '../manifests.js';
 import { median } from '../statistics.js';
-import { placeFortio, runLoad, startServer } from './fortio.js';
-import { podsOf, protocols, requestMesh, sides, type Protocol, type Side } from './manifests.js';
+import { bareAddress, startBareEnvoys } from './bare.js';
+import { placeFortio, runLoad, startServer, waitForAnswer } from './fortio.js';
+import {
+  http1,
+  podsOf,
+  protocols,
+  requestMesh,
+  sides,
+  type Protocol,
+  type Side,
+} from './manifests.js';
 
 /** What one side showed in one round. */
 export interface RequestSample {
   /** At the fixed rate. */
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** Processor time of a request at the fixed rate, by process; without sidecars theirs are 0. */
+  /** Processor time of a request at the fixed rate, by process; 0 of an Envoy that is not there. */
   readonly cpuUs: { readonly app: number; readonly caller: number; readonly server: number };
   /** Requests a second when nothing holds the load back. */
   readonly perSecond: number;
 }
 
 /** All rounds of one protocol. */
-export interface RequestRow {
+export interface RequestRow extends Readonly<Record<Side, readonly RequestSample[]>> {
   readonly protocol: string;
-  readonly plain: readonly RequestSample[];
-  readonly mesh: readonly RequestSample[];
 }
 
 /** What `--json` prints. */
@@ -38,6 +46,10 @@ export interface RequestReport extends Omit<RequestOptions, 'json'> {
 interface RunningSide {
   readonly side: Side;
   readonly app: RunningProcess;
+  /** The Envoys that are none of the mesh. */
+  readonly bare: readonly RunningProcess[];
+  /** The Envoys at the caller and at the server; none without. */
+  readonly envoys: readonly (number | undefined)[];
 }
 
 /** Runs the bench; rejects, with everything taken down, when a request fails. */
@@ -67,7 +79,9 @@ export async function benchRequest(
         }
         return found;
       } finally {
-        await Promise.all(running.map(({ app }) => app.stop()));
+        await Promise.all(
+          running.flatMap(({ app, bare }) => [app, ...bare].map((each) => each.stop())),
+        );
       }
     },
   );
@@ -85,7 +99,22 @@ async function startSide(side: Side, mesh: Mesh, tool: string): Promise<RunningS
       return status === 200 ? true : undefined;
     });
   }
-  return { side, app: await startServer(mesh.pod(server), tool) };
+  const app = await startServer(mesh.pod(server), tool);
+  if (side !== 'bare') {
+    const envoys = [caller, server].map((pod) => mesh.pod(pod).sidecar?.process().pid);
+    return { side, app, bare: [], envoys };
+  }
+  const ends = { caller: mesh.pod(caller), server: mesh.pod(server) };
+  const bare = await startBareEnvoys(ends, protocols);
+  await waitForAnswer(ends.caller, tool, `http://${addressOf(side, http1)}/`);
+  return { side, app, bare, envoys: bare.map(({ pid }) => pid) };
+}
+
+/** What the caller of a side calls, as `host:port`: the Service, or the Envoy before it. */
+function addressOf(side: Side, protocol: Protocol): string {
+  if (side !== 'bare') return `${side}-server.${namespace}:${protocol.port}`;
+  const { address, port } = bareAddress(protocol);
+  return `${address}:${port}`;
 }
 
 interface Bed {
@@ -100,12 +129,12 @@ async function measureProtocol(
   options: RequestOptions,
   interrupted: AbortSignal,
 ): Promise<RequestRow> {
-  const samples = { plain: [] as RequestSample[], mesh: [] as RequestSample[] };
+  const samples: Record<Side, RequestSample[]> = { plain: [], bare: [], mesh: [] };
   // Connections, the cluster on demand and the tool's own start are not what is measured.
   for (const each of bed.running)
     await measureSide(protocol, each, bed, { ...options, seconds: 1 });
   for (let round = 0; round < options.rounds; round += 1) {
-    // The one that comes first changes, so that a drift of the machine favours neither.
+    // The one that comes first changes, so that a drift of the machine favours none.
     const order = round % 2 === 0 ? bed.running : bed.running.toReversed();
     for (const each of order) {
       interrupted.throwIfAborted();
@@ -117,16 +146,15 @@ async function measureProtocol(
 
 async function measureSide(
   protocol: Protocol,
-  { side, app }: RunningSide,
+  { side, app, envoys }: RunningSide,
   { mesh, tool }: Bed,
   { rate, connections, seconds }: RequestOptions,
 ): Promise<RequestSample> {
-  const { caller, server, host } = podsOf(side);
-  const pod = mesh.pod(caller);
-  const pids = [app.pid, sidecarPid(mesh, caller), sidecarPid(mesh, server)];
+  const pod = mesh.pod(podsOf(side).caller);
+  const pids = [app.pid, ...envoys];
   const readCpu = (): Promise<readonly number[]> =>
     Promise.all(pids.map(async (pid) => (pid === undefined ? 0 : await cpuMs(pid))));
-  const plan = { connections, seconds, target: protocol.load(host) };
+  const plan = { connections, seconds, target: protocol.load(addressOf(side, protocol)) };
   const from = await readCpu();
   const fixed = await runLoad(pod, tool, { ...plan, rate });
   const to = await readCpu();
@@ -141,24 +169,22 @@ async function measureSide(
   };
 }
 
-function sidecarPid(mesh: Mesh, pod: string): number | undefined {
-  return mesh.pod(pod).sidecar?.process().pid;
-}
-
 /** The report as text. */
 export function formatRequest(report: RequestReport): string {
   const { rate, connections, seconds, rounds } = report;
-  const rows = report.rows.flatMap(({ protocol, plain, mesh }) => [
+  const rows = report.rows.flatMap(({ protocol, plain, bare, mesh }) => [
     [protocol, 'plain', ...cells(plain)],
+    ['', 'bare', ...cells(bare)],
     ['', 'mesh', ...cells(mesh)],
-    ['', 'ratio', ...ratios(plain, mesh)],
+    ['', 'mesh/plain', ...ratios(mesh, plain)],
+    ['', 'mesh/bare', ...ratios(mesh, bare)],
   ]);
   const head = ['PROTOCOL', '', 'P50 MS', 'P99 MS', 'CPU US', 'APP', 'CALLER', 'SERVER', 'MAX/S'];
   return [
     formatTable(head, rows),
     '',
     `medians of ${rounds} rounds of ${seconds} s; percentiles and CPU at ${rate} requests a second over ${connections} connections`,
-    'ratio: mesh to plain, the median over the rounds, each of which has both',
+    'bare: two stock Envoys that only pass on, without TLS; ratios are medians over the rounds, each of which has all three',
     formatMachine(report.machine),
   ].join('\n');
 }
@@ -181,12 +207,12 @@ function cells(samples: readonly RequestSample[]): readonly string[] {
 }
 
 function ratios(
-  plain: readonly RequestSample[],
-  mesh: readonly RequestSample[],
+  samples: readonly RequestSample[],
+  others: readonly RequestSample[],
 ): readonly string[] {
   return columns.map((column) => {
-    const each = mesh.map((sample, round) => {
-      const other = plain[round];
+    const each = samples.map((sample, round) => {
+      const other = others[round];
       return other === undefined ? Number.NaN : column(sample) / column(other);
     });
     const ratio = median(each);

@@ -44,6 +44,8 @@ export interface Pod {
   appLog(): Promise<string>;
   /** Starts another caller program beside the pod's apps, as the apps' user. */
   startAgent(): Promise<Agent>;
+  /** Where programs of the pod find Envoy. */
+  readonly envoy: string;
   /** The argument list that runs a program in the pod as the apps' user. */
   argv(program: readonly string[]): readonly string[];
   /** Rewrites its /etc/hosts. */
@@ -94,6 +96,7 @@ export async function startPod(manifest: PodManifest, environment: PodEnvironmen
     netns,
     directory,
     ...(sidecar === undefined ? {} : { sidecar }),
+    envoy: image.envoy,
     apps,
     appLog: async () =>
       (await Promise.all(apps.map(({ logFile }) => readFile(logFile, 'utf8')))).join(''),
