@@ -139,7 +139,7 @@ export async function openMesh(
     const form = policies.inForce(policy);
     return form?.kind === 'TrafficPolicy' && form.mode === 'Audit' ? form.hash : undefined;
   });
-  const turnAway = createTurnAway(metrics, logger);
+  const turnAway = createTurnAway(metrics, logger, systemClock);
   const audit = createAuditIntake({
     ...{ verifier, turnAway },
     podOf: (key) => pods.get(key),

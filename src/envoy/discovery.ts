@@ -69,6 +69,8 @@ export interface DiscoveryResponse {
 }
 
 const names = 'type.googleapis.com/envoy.service.discovery.v3.';
+/** Longer reasons of a NACK are cut: they are kept, logged and shown. */
+const maxErrorLength = 32_768;
 
 /** @throws Error for bytes that are no such message. */
 export function decodeDeltaDiscoveryRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
@@ -98,7 +100,11 @@ export function decodeDiscoveryRequest(bytes: Uint8Array): DiscoveryRequest {
 }
 
 function errorOf(raw: RawDelta['error_detail']): DiscoveryError | undefined {
-  return raw === undefined ? undefined : { code: raw.code ?? 0, message: raw.message ?? '' };
+  if (raw === undefined) return undefined;
+  const { code = 0, message = '' } = raw;
+  if (message.length <= maxErrorLength) return { code, message };
+  // A copy: a slice would keep the whole text.
+  return { code, message: Buffer.from(message.slice(0, maxErrorLength)).toString() };
 }
 
 /** The version that a node states of its build, like `1.40.0`; empty where it states none. */

@@ -49,6 +49,12 @@ export interface Discovery<I extends StreamIdentity> {
 }
 
 const tickMs = 250;
+/** One at a time is used; others may be dead, and not be known to be. */
+const maxStreamsPerProxy = 8;
+const replaced: Refusal = {
+  code: 'resource-exhausted',
+  message: 'newer streams of the same proxy have taken its place',
+};
 const sliceMs = 10;
 
 const defaultLimits: StreamLimits = {
@@ -115,6 +121,11 @@ export function createDiscovery<I extends StreamIdentity>(
       port,
       onDirty: () => {
         slices.add(session);
+      },
+      onAdmitted: (proxyId) => {
+        const own = [...sessions.values()].filter((other) => other.proxyId() === proxyId);
+        // The oldest first: of a client that came back, those are the dead ones.
+        for (const old of own.slice(0, -maxStreamsPerProxy)) old.close(replaced);
       },
       onEnded: () => {
         slices.delete(session);

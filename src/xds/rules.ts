@@ -38,6 +38,10 @@ export interface ProtocolRules {
   readonly maxResponseBytes: number;
   /** Names a stream may ask for, per type; those beyond are not answered. */
   readonly maxNames: number;
+  /** The same for all types together. */
+  readonly maxStreamNames: number;
+  /** Resources that a stream may say it holds from before, of all types together. */
+  readonly maxClaims: number;
   /** Resource types that a stream may use. */
   readonly maxTypes: number;
 }
@@ -66,6 +70,8 @@ export function sidecarRules(options: {
   readonly lostAckMs?: number;
   readonly maxResponseBytes?: number;
   readonly maxNames?: number;
+  readonly maxStreamNames?: number;
+  readonly maxClaims?: number;
 }): ProtocolRules {
   return {
     types: [
@@ -98,6 +104,8 @@ export function sidecarRules(options: {
     lostAckMs: options.lostAckMs ?? 60_000,
     maxResponseBytes: options.maxResponseBytes ?? 1_000_000,
     maxNames: options.maxNames ?? 20_000,
+    maxStreamNames: options.maxStreamNames ?? 40_000,
+    maxClaims: options.maxClaims ?? 150_000,
     maxTypes: 64,
   };
 }

@@ -383,8 +383,11 @@ describe('the life of a stream', () => {
   test('300 clients at once are all served', async () => {
     const one = await mesh();
     one.turn(set(Array.from({ length: 50 }, (_, at) => cluster(`c${at}`))));
-    const streams = Array.from({ length: 300 }, () => connect(one));
-    for (const stream of streams) stream.send({ node, type_url: cds });
+    const streams = Array.from({ length: 300 }, (_, at) => {
+      const stream = connect(one, { token: `token:p${at}` });
+      stream.send({ node: { id: `p${at}` }, type_url: cds });
+      return stream;
+    });
     const responses = await Promise.all(streams.map((stream) => stream.next()));
     expect(responses.every(({ resources }) => resources.length === 50)).toBe(true);
   });

@@ -1,8 +1,9 @@
 /** The aggregated discovery service over gRPC: the only file that knows the transport. */
 import * as grpc from '@grpc/grpc-js';
-import { createServer, type Server as NetServer, type Socket } from 'node:net';
+import { createServer, type Server as NetServer } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery.js';
+import { createDoorstep } from './doorstep.js';
 import type { StreamIdentity } from './events.js';
 import type { Intake, Refusal, RefusalCode, RequestMetadata, StreamPort } from './transport.js';
 
@@ -29,8 +30,10 @@ export interface ServerOptions {
   readonly maxReceiveBytes?: number;
   /** Streams on one connection; default 16. */
   readonly maxConcurrentStreams?: number;
-  /** Connections at once; more are closed unanswered. Default 20,000. */
+  /** Connections at once; for more, those give way on which nobody has been let in. Default 20,000. */
   readonly maxConnections?: number;
+  /** A connection on which nobody has been let in for this long is closed; default 60 seconds. */
+  readonly proofMs?: number;
   /** Services beside discovery, on the same port. */
   readonly intakes?: readonly Intake[];
 }
@@ -102,18 +105,23 @@ export function createXdsServer<I extends StreamIdentity>(
   const renewable = certificate === 'plaintext' ? undefined : new RenewableCredentials(certificate);
   const server = new grpc.Server(channelOptions(options));
   // Connections are ours, so that one whose client does not read can be cut.
-  const sockets = new Map<string, Socket>();
-  const connectedAtMs = new WeakMap<Socket, number>();
+  const doorstep = createDoorstep({
+    clock: options.clock,
+    max: options.maxConnections ?? 20_000,
+    proofMs: options.proofMs ?? 60_000,
+  });
   const injector = server.createConnectionInjector(
     renewable ?? grpc.ServerCredentials.createInsecure(),
   );
   const addStream = (call: Call, isDelta: boolean): void => {
     const peer = call.getPeer();
-    const socket = sockets.get(peer);
-    const atMs = socket === undefined ? undefined : connectedAtMs.get(socket);
+    const connection = doorstep.get(peer);
     discovery.accept({
-      ...portOf(call, isDelta, () => socket?.destroy()),
-      ...(atMs !== undefined && { connectedAtMs: atMs }),
+      ...portOf(call, isDelta, () => connection?.socket.destroy()),
+      ...(connection !== undefined && { connectedAtMs: connection.sinceMs }),
+      admitted: () => {
+        doorstep.admitted(peer);
+      },
     });
   };
   server.register(
@@ -136,21 +144,19 @@ export function createXdsServer<I extends StreamIdentity>(
   );
   for (const intake of options.intakes ?? []) {
     const take = (call: IntakeCall, done: grpc.sendUnaryData<Buffer>): void => {
-      void takeIn(intake, call, done);
+      void takeIn(intake, call, done, () => {
+        doorstep.admitted(call.getPeer());
+      });
     };
     server.register(intake.path, take, same, same, 'clientStream');
   }
 
   const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
-    const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
-    sockets.set(peer, socket);
-    connectedAtMs.set(socket, options.clock.now());
-    socket.once('close', () => sockets.delete(peer));
+    if (!doorstep.add(socket)) return;
     // A connection may break at any time; the streams on it hear of it by themselves.
     socket.on('error', () => socket.destroy());
     injector.injectConnection(socket);
   });
-  listener.maxConnections = options.maxConnections ?? 20_000;
 
   return {
     setServing: (isServing) => {
@@ -177,9 +183,9 @@ export function createXdsServer<I extends StreamIdentity>(
       injector.drain(spreadMs + graceMs);
       await discovery.stop(spreadMs);
       const cancel = options.clock.after(graceMs, () => {
-        for (const socket of sockets.values()) socket.destroy();
+        doorstep.clear();
       });
-      if (listener.listening || sockets.size > 0) await closed;
+      if (listener.listening || doorstep.size() > 0) await closed;
       cancel();
       injector.destroy();
       server.forceShutdown();
@@ -194,6 +200,7 @@ async function takeIn(
   intake: Intake,
   call: IntakeCall,
   done: grpc.sendUnaryData<Buffer>,
+  admitted: () => void,
 ): Promise<void> {
   let isOver = false;
   const end = (...answer: Parameters<typeof done>): void => {
@@ -215,6 +222,7 @@ async function takeIn(
       refuse(opened.error);
       return;
     }
+    admitted();
     call.once('end', () => {
       end(null, Buffer.alloc(0));
     });
@@ -271,7 +279,7 @@ function listen(listener: NetServer, options: ServerOptions): Promise<number> {
   });
 }
 
-function portOf(call: Call, isDelta: boolean, cut: () => void): StreamPort {
+function portOf(call: Call, isDelta: boolean, cut: () => void): Omit<StreamPort, 'admitted'> {
   let isReading = false;
   let onMessage: (bytes: Uint8Array) => void = () => undefined;
   return {

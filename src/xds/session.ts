@@ -1,10 +1,5 @@
 /** The life of one stream: authenticated, admitted, served, ended. Mutable state. */
-import {
-  decodeDeltaDiscoveryRequest,
-  decodeDiscoveryRequest,
-  envoyVersion,
-  type DiscoveryNode,
-} from '../envoy/index.js';
+import type { DiscoveryNode } from '../envoy/index.js';
 import type { Clock } from '../lib/index.js';
 import type { ResourceCache } from './cache.js';
 import type {
@@ -18,6 +13,7 @@ import type {
 import { createFlow } from './flow.js';
 import type { Gate } from './gate.js';
 import type { Outflow } from './outflow.js';
+import { knownNode, readRequest, type KnownNode, type Request } from './request.js';
 import type { ProtocolRules } from './rules.js';
 import type { StreamStanding } from './standing.js';
 import { createStreamState, type StreamState } from './stream-state.js';
@@ -70,14 +66,9 @@ export interface Session<I> {
 
 interface Live {
   readonly stream: StreamRef;
-  readonly node: DiscoveryNode;
+  readonly node: KnownNode;
   readonly state: StreamState;
   readonly sinceMs: number;
-}
-
-interface Request {
-  readonly node: DiscoveryNode | undefined;
-  deliver(state: StreamState): boolean;
 }
 
 // Longer timers overflow setTimeout.
@@ -90,6 +81,8 @@ export function openSession<I extends StreamIdentity>(
     readonly id: string;
     readonly port: StreamPort;
     onDirty(): void;
+    /** Called once when it is admitted, before anything is sent. */
+    onAdmitted(proxyId: string): void;
     onEnded(): void;
   },
 ): Session<I> {
@@ -194,7 +187,8 @@ export function openSession<I extends StreamIdentity>(
     port.resume();
   };
 
-  const admit = async (known: I, node: DiscoveryNode, first: Request): Promise<void> => {
+  const admit = async (known: I, nodeId: string, first: Request): Promise<void> => {
+    const node: DiscoveryNode = first.node ?? {};
     cancelTimer();
     isAdmitting = true;
     port.pause();
@@ -219,11 +213,11 @@ export function openSession<I extends StreamIdentity>(
       return;
     }
     fenced(() => {
-      goLive(outcome.value, node, first);
+      goLive(outcome.value, knownNode(nodeId, node), first);
     });
   };
 
-  const goLive = (admission: Admission, node: DiscoveryNode, first: Request): void => {
+  const goLive = (admission: Admission, node: KnownNode, first: Request): void => {
     const { scopes, proxyId } = admission;
     const stream: StreamRef = { streamId: id, proxyId, scopes };
     const state = createStreamState({
@@ -250,6 +244,8 @@ export function openSession<I extends StreamIdentity>(
       },
     });
     live = { stream, node, state, sinceMs: clock.now() };
+    port.admitted();
+    own.onAdmitted(proxyId);
     events.onOpen(stream);
     deliver(state, first);
     port.resume();
@@ -257,7 +253,7 @@ export function openSession<I extends StreamIdentity>(
 
   const deliver = (state: StreamState, request: Request): void => {
     if (request.deliver(state)) return;
-    close({ code: 'resource-exhausted', message: 'too many resource types on one stream' });
+    close({ code: 'resource-exhausted', message: 'one stream may not ask for so much' });
   };
 
   const take = (request: Request): void => {
@@ -280,7 +276,7 @@ export function openSession<I extends StreamIdentity>(
       });
       return;
     }
-    admit(identity, node, request).catch(fail);
+    admit(identity, node.id, request).catch(fail);
   };
 
   const fail = (error: unknown): void => {
@@ -292,9 +288,9 @@ export function openSession<I extends StreamIdentity>(
     message: (bytes) => {
       if (isEnded) return;
       fenced(() => {
-        const request = decodeRequest(port.isDelta, bytes);
-        if (request !== undefined) take(request);
-        else close({ code: 'invalid-argument', message: 'not a discovery request' });
+        const request = readRequest(port.isDelta, bytes);
+        if (request.ok) take(request.value);
+        else close({ code: 'invalid-argument', message: request.error });
       });
     },
     closed: () => {
@@ -335,8 +331,8 @@ export function openSession<I extends StreamIdentity>(
       return {
         ...live.stream,
         identity,
-        nodeId: live.node.id ?? '',
-        clientVersion: envoyVersion(live.node),
+        nodeId: live.node.id,
+        clientVersion: live.node.version,
         peer: port.peer,
         isDelta: port.isDelta,
         connectedSinceMs: live.sinceMs,
@@ -346,18 +342,4 @@ export function openSession<I extends StreamIdentity>(
       };
     },
   };
-}
-
-/** Undefined for bytes that are no request. */
-function decodeRequest(isDelta: boolean, bytes: Uint8Array): Request | undefined {
-  try {
-    if (isDelta) {
-      const request = decodeDeltaDiscoveryRequest(bytes);
-      return { node: request.node, deliver: (state) => state.receiveDelta(request) };
-    }
-    const request = decodeDiscoveryRequest(bytes);
-    return { node: request.node, deliver: (state) => state.receiveSotw(request) };
-  } catch {
-    return undefined;
-  }
 }

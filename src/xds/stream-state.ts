@@ -53,7 +53,7 @@ export interface StateEvents {
 
 /** One stream. */
 export interface StreamState {
-  /** Takes a request in; false: it uses more types than a stream may, end it. */
+  /** Takes a request in; false: it asks for more than a stream may, end it. */
   receiveDelta(request: DeltaDiscoveryRequest): boolean;
   receiveSotw(request: DiscoveryRequest): boolean;
   /** All responses that may go out now. Call it after requests, turns, and now and then. */
@@ -87,6 +87,7 @@ export function createStreamState(options: {
   const ordered = new Map(rules.types.map((rule) => [rule.typeUrl, rule]));
   let make: readonly TypeState[] = [];
   let free: readonly TypeState[] = [];
+  let claims = 0;
 
   const view = options.open({
     changed: (typeUrl, name) => {
@@ -127,6 +128,13 @@ export function createStreamState(options: {
     waves.setTypes(make, byPhase('use'));
     free = [...types.values()].filter(({ rule }) => rule.phase === 'free');
     return type;
+  };
+
+  /** How many names a type may have, as long as the other types have theirs. */
+  const maxNamesOf = ({ subscription }: TypeState): number => {
+    let left = rules.maxStreamNames + subscription.names.size;
+    for (const other of types.values()) left -= other.subscription.names.size;
+    return Math.min(left, rules.maxNames);
   };
 
   const follow = (
@@ -303,6 +311,9 @@ export function createStreamState(options: {
       const type = typeOf(request.type_url);
       if (type === undefined) return false;
       const isFirst = !type.subscription.isStarted;
+      const versions = isFirst ? Object.entries(request.initial_resource_versions) : [];
+      claims += versions.length;
+      if (claims > rules.maxClaims) return false;
       answer(type, request.response_nonce, request.error_detail?.message);
       const change = applyDeltaRequest(
         type.subscription,
@@ -310,9 +321,8 @@ export function createStreamState(options: {
           subscribe: request.resource_names_subscribe,
           unsubscribe: request.resource_names_unsubscribe,
         },
-        rules.maxNames,
+        maxNamesOf(type),
       );
-      const versions = isFirst ? Object.entries(request.initial_resource_versions) : [];
       follow(type, change, new Map(versions));
       options.onDirty();
       return true;
@@ -324,7 +334,7 @@ export function createStreamState(options: {
       const isStale = type.subscription.isStarted && request.response_nonce !== type.nonce;
       if (isStale) return true;
       answer(type, request.response_nonce, request.error_detail?.message);
-      const change = applySotwRequest(type.subscription, request.resource_names, rules.maxNames);
+      const change = applySotwRequest(type.subscription, request.resource_names, maxNamesOf(type));
       follow(type, change, new Map());
       options.onDirty();
       return true;

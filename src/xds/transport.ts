@@ -32,6 +32,8 @@ export interface StreamPort {
   readonly metadata: RequestMetadata;
   /** Called once, before anything else. `closed` is called once, however the stream ends. */
   listen(handlers: { message(bytes: Uint8Array): void; closed(): void }): void;
+  /** Its client has been let in: from now on the connection is one that is kept. */
+  admitted(): void;
   /** Takes messages from the wire; before the first call nothing is taken. */
   resume(): void;
   pause(): void;

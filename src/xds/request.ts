@@ -1,0 +1,82 @@
+/** One request of either protocol, read from the wire and held to what a client of ours ever says. */
+import {
+  decodeDeltaDiscoveryRequest,
+  decodeDiscoveryRequest,
+  envoyVersion,
+  type DiscoveryNode,
+} from '../envoy/index.js';
+import { fail, ok, type Result } from '../lib/index.js';
+import type { StreamState } from './stream-state.js';
+
+/** A request, ready to be taken in. */
+export interface Request {
+  readonly node: DiscoveryNode | undefined;
+  /** False: it asks for more than one stream may. */
+  deliver(state: StreamState): boolean;
+}
+
+/** What is kept of a node for as long as its stream lives; the rest may be megabytes. */
+export interface KnownNode {
+  readonly id: string;
+  /** Like `1.40.0`; empty where the client does not say. */
+  readonly version: string;
+}
+
+/** Bounds in characters; what Envoys send on our word is far below. */
+const longest = {
+  typeUrl: 256,
+  name: 2_048,
+  version: 256,
+  nodeId: 1_024,
+  nodeVersion: 64,
+} as const;
+
+/** The request that the bytes are, or what is wrong with them, which never repeats them. */
+export function readRequest(isDelta: boolean, bytes: Uint8Array): Result<Request, string> {
+  try {
+    return isDelta ? readDelta(bytes) : readSotw(bytes);
+  } catch {
+    return fail('not a discovery request');
+  }
+}
+
+function readDelta(bytes: Uint8Array): Result<Request, string> {
+  const request = decodeDeltaDiscoveryRequest(bytes);
+  const { resource_names_subscribe: subscribe, resource_names_unsubscribe: unsubscribe } = request;
+  const excess = excessOf(request, [...subscribe, ...unsubscribe]);
+  if (excess !== undefined) return fail(excess);
+  for (const [name, version] of Object.entries(request.initial_resource_versions)) {
+    if (name.length > longest.name) return fail(tooLong('a name', longest.name));
+    if (version.length > longest.version) return fail(tooLong('a version', longest.version));
+  }
+  return ok({ node: request.node, deliver: (state) => state.receiveDelta(request) });
+}
+
+function readSotw(bytes: Uint8Array): Result<Request, string> {
+  const request = decodeDiscoveryRequest(bytes);
+  const excess = excessOf(request, request.resource_names);
+  if (excess !== undefined) return fail(excess);
+  return ok({ node: request.node, deliver: (state) => state.receiveSotw(request) });
+}
+
+function excessOf(
+  {
+    type_url: typeUrl,
+    node,
+  }: { readonly type_url: string; readonly node: DiscoveryNode | undefined },
+  names: readonly string[],
+): string | undefined {
+  if (typeUrl.length > longest.typeUrl) return tooLong('a type URL', longest.typeUrl);
+  if ((node?.id?.length ?? 0) > longest.nodeId) return tooLong('a node id', longest.nodeId);
+  const isLong = names.some(({ length }) => length > longest.name);
+  return isLong ? tooLong('a name', longest.name) : undefined;
+}
+
+function tooLong(what: string, limit: number): string {
+  return `expected ${what} of at most ${String(limit)} characters`;
+}
+
+/** What is kept of a node that has an id. */
+export function knownNode(id: string, node: DiscoveryNode): KnownNode {
+  return { id, version: envoyVersion(node).slice(0, longest.nodeVersion) };
+}
