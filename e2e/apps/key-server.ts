@@ -1,10 +1,14 @@
 /** An issuer's key set: `PUT` sets it, `GET` gives it, and each reader is logged. */
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 
 const port = Number(process.env['PORT'] ?? '8080');
-let keySet = '{"keys":[]}';
+let keySet = process.env['KEYS'] ?? '{"keys":[]}';
 
-const server = createServer((request, response) => {
+/** A certificate and its key, PEM; absent: plaintext. */
+const tls = process.env['TLS'];
+
+const answer: RequestListener = (request, response) => {
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
@@ -15,7 +19,11 @@ const server = createServer((request, response) => {
     response.setHeader('content-type', 'application/json');
     response.end(keySet);
   });
-});
+};
+const server =
+  tls === undefined
+    ? createServer(answer)
+    : createTlsServer(JSON.parse(tls) as { readonly cert: string; readonly key: string }, answer);
 server.listen(port, () => {
   console.log(JSON.stringify({ event: 'listening', port }));
 });

@@ -1,4 +1,5 @@
 /** Claim: sidecars fetch an issuer's keys through the mesh; keys are rotated there without a failed request, and an issuer that is away takes no key from anybody. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Agent, LoadResult, Mesh } from '../../../demo/rig/index.js';
 import {
@@ -7,9 +8,10 @@ import {
   makeTokenKey,
   type TokenKey,
 } from '../../../src/translators/to-envoy/testing/tokens.js';
+import { createAuthority } from '../../kit/authority.js';
 import { claim } from '../../kit/claim.js';
 import { diagnostics, untilSettled } from '../../kit/control-plane.js';
-import { manifest, trafficPolicy } from '../../kit/manifest.js';
+import { endpointSlice, manifest, trafficPolicy } from '../../kit/manifest.js';
 import { eventually, sidecarOf } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 
@@ -213,4 +215,66 @@ test('explain and the diagnostics say what stands in the way', async () => {
   expect(await explain()).toContain('from Service sso/nobody, but it does not exist');
   await untilAnswered('nobody’s keys', key, 401);
   expect(await ask('/open')).toBe(200);
+});
+
+test('an issuer outside the mesh is asked over TLS, and has to prove its name', async () => {
+  const outside = makeTokenKey('outside');
+  const folder = (name: string): string => join(mesh.runDirectory, `authority-${name}`);
+  const authority = await createAuthority(folder('good'), 'good');
+  const other = await createAuthority(folder('other'), 'other');
+  const env = {
+    ...{ PORT: '8443', KEYS: keySet(outside) },
+    TLS: JSON.stringify(await authority.sign(['login.partner.example'])),
+  };
+  const ip = '10.66.9.7';
+  const login = { name: 'login', namespace: 'a' };
+  const pod = {
+    ...{ apiVersion: 'v1', kind: 'Pod' },
+    metadata: { name: 'login', namespace: 'outside', uid: '0d1c7c64-6d0f-4d6b-8e59-6c0d3a6a7f12' },
+    spec: {
+      containers: [
+        {
+          ...{ name: 'app', image: 'skerry.dev/e2e/key-server' },
+          env: Object.entries(env).map(([name, value]) => ({ name, value })),
+        },
+      ],
+    },
+    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
+  };
+  const ports = [{ name: 'http', port: 80, targetPort: 8443 }];
+  const service = { apiVersion: 'v1', kind: 'Service', metadata: login };
+  const lead = async (ca: string): Promise<void> => {
+    const labels = { 'skerry.dev/ca-bundle': 'true' };
+    const tls = { mode: 'Simple', sni: 'login.partner.example', caBundle: { configMap: 'login' } };
+    const objects = [
+      { ...service, spec: { clusterIP: '10.96.7.9', clusterIPs: ['10.96.7.9'], ports } },
+      endpointSlice({
+        service: 'a/login',
+        port: { name: 'http', port: 8443 },
+        endpoints: [{ ip }],
+      }),
+      {
+        ...{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { ...login, labels } },
+        data: { 'ca.crt': ca },
+      },
+      trafficPolicy('a/login', {
+        targetRefs: [{ kind: 'Service', name: 'login' }],
+        outbound: { tls },
+      }),
+    ];
+    await mesh.writeManifest('62-login.yaml', manifest(pod, ...objects));
+  };
+  await lead(other.pem);
+  await mesh.startPod('outside/login');
+  await mesh.untilReady(['outside/login']);
+  await configure({ url: 'http://login/keys' });
+  await untilAnswered('no keys of somebody else', outside, 401);
+  const before = await failures();
+  await eventually('a fetch that fails', async () =>
+    (await failures()) > before ? true : undefined,
+  );
+  expect(await ask('/user', tokenOf(outside))).toBe(401);
+  await lead(authority.pem);
+  await untilAnswered('the keys of who is meant', outside, 200);
+  expect(await explain()).toContain('from Service a/login (http://login/keys) by TLS');
 });
