@@ -57,6 +57,8 @@ export interface Ads {
   stop(): Promise<void>;
   closeProxy(pod: string, reason: string): void;
   proxies(): readonly ConnectedProxy[];
+  /** How many they are, without looking at them. */
+  streamCount(): number;
   /** How far a stream has come; undefined: there is none of this id. */
   standing(streamId: string): StreamStanding | undefined;
   /** Root of the certificate by which a sidecar knew us when it connected; undefined: not known. */
@@ -186,6 +188,7 @@ export function createAds(parts: AdsParts): Ads {
       server?.closeProxy(pod, { code: 'failed-precondition', message: reason });
     },
     proxies: () => server?.proxies() ?? [],
+    streamCount: () => server?.streamCount() ?? 0,
     standing: (streamId) => server?.standing(streamId),
     serverRootOf: ({ connectionSinceMs }) => roots.at(connectionSinceMs),
     serverNotAfterMs: () => notAfterMs,

@@ -85,7 +85,7 @@ export async function openMesh(
   const diagnostics = (): readonly Diagnostic[] =>
     allDiagnostics(sourceDiagnostics, pipeline, policies);
   const metrics = createMetrics({
-    streams: () => ads.proxies().length,
+    streams: () => ads.streamCount(),
     demandedNames: () => demand.size(),
     diagnostics: () => diagnostics().length,
     generation: () => loop.generation(),

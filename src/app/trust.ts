@@ -31,10 +31,10 @@ export function renewalSpreadMs(options: ControllerOptions): number {
 }
 
 /** Opens the authority; rejects with a `CaError` where it cannot be. */
-export function openTrust(
+export async function openTrust(
   options: ControllerOptions,
   platform: Platform,
-  metrics: Pick<Metrics, 'certificatesIssued' | 'auditLost'>,
+  metrics: Pick<Metrics, 'certificatesIssued' | 'certificateSeconds' | 'auditLost'>,
   logger: Logger,
 ): Promise<Authority> {
   // Where no file keeps the audit log, it is in this one whatever else is said there.
@@ -51,7 +51,7 @@ export function openTrust(
       if (isFirst) logger.error('the audit log cannot be written to its file', { error });
     },
   });
-  return openAuthority({
+  const authority = await openAuthority({
     store: platform.caStore,
     ...(platform.publishedBundle !== undefined && { publishedBundle: platform.publishedBundle }),
     trustDomain: options.trustDomain,
@@ -65,6 +65,15 @@ export function openTrust(
       logger.warn('the certificate authority warns', { code, error: cause });
     },
   });
+  const issue: Authority['issue'] = async (request) => {
+    const stop = metrics.certificateSeconds.startTimer();
+    try {
+      return await authority.issue(request);
+    } finally {
+      stop();
+    }
+  };
+  return { ...authority, issue };
 }
 
 /** What this replica knows of the sidecars that are connected to it. */

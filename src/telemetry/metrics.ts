@@ -9,6 +9,7 @@ export interface Metrics {
   readonly nacks: Counter<'type'>;
   readonly refusedStreams: Counter<'reason'>;
   readonly certificatesIssued: Counter;
+  readonly certificateSeconds: Histogram;
   readonly auditLost: Counter;
   readonly reviews: Counter<'outcome'>;
   readonly wouldDeny: Counter<'policy'>;
@@ -107,6 +108,15 @@ export function createMetrics(gauges: Gauges): Metrics {
     certificatesIssued: new Counter({
       name: 'skerry_certificates_issued_total',
       help: 'workload certificates signed',
+      registers,
+    }),
+    certificateSeconds: new Histogram({
+      name: 'skerry_certificate_seconds',
+      help: 'from a certificate request of a workload to its certificate, or to the one it has already',
+      buckets: [
+        ...[0.0002, 0.0003, 0.0004, 0.0005, 0.0006, 0.0008, 0.001, 0.0015, 0.002, 0.003],
+        ...[0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1],
+      ],
       registers,
     }),
     auditLost: new Counter({

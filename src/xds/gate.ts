@@ -1,4 +1,5 @@
 /** Lets a bounded number of tasks run at once, so that a storm of connections is taken in slices. */
+import { createTurnstile } from './turnstile.js';
 
 /** Runs tasks in the order of arrival. */
 export interface Gate {
@@ -15,19 +16,12 @@ export interface Gate {
 export function createGate(options: {
   readonly limit: number;
   readonly maxQueued: number;
-  defer(task: () => void): void;
+  readonly defer: (task: () => void) => void;
 }): Gate {
   const queue: (() => void)[] = [];
-  // Let in, but not begun; a turn is on its way as long as it holds something.
-  const ready: (() => void)[] = [];
+  // Let in, but not begun.
+  const ready = createTurnstile(options.defer);
   let running = 0;
-
-  const beginLater = (): void => {
-    options.defer(() => {
-      ready.shift()?.();
-      if (ready.length > 0) beginLater();
-    });
-  };
 
   const leave = (): void => {
     const next = queue.shift();
@@ -35,8 +29,7 @@ export function createGate(options: {
       running -= 1;
       return;
     }
-    ready.push(next);
-    if (ready.length === 1) beginLater();
+    ready.add(next);
   };
 
   const enter = (): Promise<void> => {

@@ -4,6 +4,7 @@ import { createFlow } from './flow.js';
 import { createGate } from './gate.js';
 import { createOutflow } from './outflow.js';
 import { createSlices } from './slices.js';
+import { createTurnstile } from './turnstile.js';
 
 describe('slices', () => {
   const rig = (msEach: number) => {
@@ -82,6 +83,44 @@ describe('the outflow', () => {
     expect([outflow.hasRoom(), told]).toEqual([true, 1]);
     outflow.remove(50);
     expect(told).toBe(1);
+  });
+});
+
+describe('the turnstile', () => {
+  test('one passes in each turn of the loop, in order, also of those that come meanwhile', () => {
+    const deferred: (() => void)[] = [];
+    const turnstile = createTurnstile((task) => deferred.push(task));
+    const passed: number[] = [];
+    const add = (at: number): void => {
+      turnstile.add(() => {
+        passed.push(at);
+        if (at === 2) add(3);
+      });
+    };
+    for (const at of [0, 1, 2]) add(at);
+    const perTurn: number[] = [];
+    while (deferred.length > 0) {
+      const before = passed.length;
+      for (const task of deferred.splice(0)) task();
+      perTurn.push(passed.length - before);
+    }
+    expect([perTurn, passed]).toEqual([
+      [1, 1, 1, 1],
+      [0, 1, 2, 3],
+    ]);
+  });
+
+  test('one that throws does not hold up those behind it', () => {
+    const deferred: (() => void)[] = [];
+    const turnstile = createTurnstile((task) => deferred.push(task));
+    const passed: string[] = [];
+    turnstile.add(() => {
+      throw new Error('broken');
+    });
+    turnstile.add(() => passed.push('behind'));
+    expect(() => deferred.shift()?.()).toThrow('broken');
+    deferred.shift()?.();
+    expect(passed).toEqual(['behind']);
   });
 });
 

@@ -5,6 +5,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery.js';
 import { createDoorstep } from './doorstep.js';
 import type { StreamIdentity } from './events.js';
+import { createTurnstile } from './turnstile.js';
 import type { Intake, Refusal, RefusalCode, RequestMetadata, StreamPort } from './transport.js';
 
 /** A certificate and its key, PEM. */
@@ -151,11 +152,23 @@ export function createXdsServer<I extends StreamIdentity>(
     server.register(intake.path, take, same, same, 'clientStream');
   }
 
-  const listener = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+  // Nothing is read before its turn: handshakes of a thousand at a stretch would hold everybody's changes.
+  const listening = { noDelay: true, keepAlive: true, pauseOnConnect: true };
+  const turnstile = createTurnstile(setImmediate);
+  const listener = createServer(listening, (socket) => {
     if (!doorstep.add(socket)) return;
     // A connection may break at any time; the streams on it hear of it by themselves.
     socket.on('error', () => socket.destroy());
-    injector.injectConnection(socket);
+    turnstile.add(() => {
+      if (socket.destroyed) return;
+      if (!listener.listening) {
+        socket.destroy();
+        return;
+      }
+      injector.injectConnection(socket);
+      // Begins to read, as a socket does that was not paused (`net.Socket`).
+      socket.read(0);
+    });
   });
 
   return {
