@@ -5,6 +5,7 @@ import { bulkPodIps, bulkText, bulkVip } from './manifests.js';
 import { parseOptions } from './options.js';
 import { parseCpuMs, parseResidentBytes, parseStartAfterBootMs } from './processes.js';
 import { lastArrival, type ProxyState } from './proxies.js';
+import { metricOf, quantileOf, readBuckets } from './prometheus.js';
 import { parseReport } from './request/fortio.js';
 import { median, percentile, worst } from './statistics.js';
 
@@ -47,6 +48,35 @@ describe('the load tool’s report', () => {
 
   test('with one request that failed is no figure', () => {
     expect(() => parseReport(report({ 200: 99, 503: 1 }))).toThrow('requests failed: 1 times 503');
+  });
+});
+
+describe('the Prometheus text format', () => {
+  const text = (counts: readonly number[]): string =>
+    [
+      '# TYPE x_seconds histogram',
+      ...['0.001', '0.01', '+Inf'].map((le, at) => `x_seconds_bucket{le="${le}"} ${counts[at]}`),
+      'x_seconds_count 9',
+      'lag_seconds 0.25',
+    ].join('\n');
+
+  test('a metric is found by its whole name', () => {
+    expect([metricOf(text([1, 2, 3]), 'lag_seconds'), metricOf(text([1]), 'lag')]).toEqual([
+      0.25,
+      Number.NaN,
+    ]);
+  });
+
+  test('a quantile is the bound of the bucket it lies in, of what came since', () => {
+    const since = readBuckets(
+      text([8, 10, 11]),
+      'x_seconds',
+      readBuckets(text([7, 7, 7]), 'x_seconds'),
+    );
+    expect([0.25, 0.5, 0.75, 1].map((share) => quantileOf(since, share))).toEqual([
+      ...[0.001, 0.01, 0.01, Infinity],
+    ]);
+    expect(quantileOf(readBuckets('', 'x_seconds'), 0.5)).toBeNaN();
   });
 });
 

@@ -1,5 +1,6 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
 import type { BenchEnvironment } from './bench-mesh.js';
+import { benchCertificates, formatCertificates } from './certificates.js';
 import { benchSync, formatSync } from './cluster/sync.js';
 import { benchLoad } from './load/load.js';
 import { formatLoad } from './load/report.js';
@@ -37,6 +38,10 @@ async function run(options: BenchOptions, environment: BenchEnvironment): Promis
     case 'sync': {
       const report = await benchSync(options, environment);
       return options.json ? JSON.stringify(report) : formatSync(report);
+    }
+    case 'certificates': {
+      const report = await benchCertificates(options, environment);
+      return options.json ? JSON.stringify(report) : formatCertificates(report);
     }
     case 'load': {
       const report = await benchLoad(options, environment);

@@ -3,7 +3,12 @@ import { parseArgs } from 'node:util';
 
 /** What was asked for. */
 export type BenchOptions =
-  PropagationOptions | SidecarOptions | RequestOptions | SyncOptions | LoadOptions;
+  | PropagationOptions
+  | SidecarOptions
+  | RequestOptions
+  | SyncOptions
+  | LoadOptions
+  | CertificatesOptions;
 
 /** From file write to the last sidecar's ACK. */
 export interface PropagationOptions {
@@ -72,6 +77,17 @@ export interface LoadOptions {
   readonly json: boolean;
 }
 
+/** First certificates of all sidecars at once. */
+export interface CertificatesOptions {
+  readonly bench: 'certificates';
+  readonly sidecars: number;
+  /** Storms with the API server, and as many without it. */
+  readonly rounds: number;
+  /** A folder for CPU profiles of the control plane. */
+  readonly profile?: string;
+  readonly json: boolean;
+}
+
 /** Each run calls Services that none has called before. */
 export const sidecarRuns = 3;
 
@@ -83,15 +99,17 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
        npm run bench -- load [--services 1000] [--endpoints 5] [--sidecars 1000] [--used 10] [--rounds 20]
                              [--layouts on-demand,eager] [--suites connect,churn,reconnect]
                              [--quick] [--against CHECKOUT] [--profile FOLDER] [--json]
+       npm run bench -- certificates [--sidecars 1000] [--rounds 3] [--profile FOLDER] [--json]
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
   request       p50, p99, CPU of a request: no mesh, bare Envoys, sidecars; HTTP/1.1, HTTP/2, gRPC, TCP
   sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
   load          simulated sidecars: time, CPU, bytes and memory to connect, to change, to reconnect
+  certificates  all sidecars ask for their first certificate at once, with the API server and without
   --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request: 3 rounds of 2 s
   --against     of load: the control plane of another built checkout beside this one, in the same run
-  --profile     of load: CPU profiles of the control plane go there
+  --profile     of load, certificates: CPU profiles of the control plane go there
   --json        print one JSON object on stdout and nothing else
 `;
 
@@ -162,10 +180,12 @@ function read(args: readonly string[]): BenchOptions | string {
     }
     case 'load':
       return readLoad(rest);
+    case 'certificates':
+      return readCertificates(rest);
     case '--help':
       return usage;
     default:
-      return `expected propagation, sidecar, request, sync or load, found ${bench ?? 'nothing'}\n\n${usage}`;
+      return `expected propagation, sidecar, request, sync, load or certificates, found ${bench ?? 'nothing'}\n\n${usage}`;
   }
 }
 
@@ -223,6 +243,25 @@ function readLoad(args: readonly string[]): LoadOptions {
     suites: readWords('--suites', values.suites, suites),
     ...(values.profile !== undefined && { profile: values.profile }),
     ...(values.against !== undefined && { against: values.against }),
+    json: values.json,
+  };
+}
+
+function readCertificates(args: readonly string[]): CertificatesOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      sidecars: { type: 'string', default: '1000' },
+      rounds: { type: 'string', default: '3' },
+      profile: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    bench: 'certificates',
+    sidecars: readCount('--sidecars', values.sidecars, [1, 20_000]),
+    rounds: readCount('--rounds', values.rounds, [1, 100]),
+    ...(values.profile !== undefined && { profile: values.profile }),
     json: values.json,
   };
 }

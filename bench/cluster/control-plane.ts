@@ -22,6 +22,8 @@ export interface ControlPlane {
 /** The name by which sidecars know it. */
 export const controlPlaneName = 'skerry.skerry-system.svc';
 
+const aheadOfOthers = ['chrt', '--rr', '1'] as const;
+
 /** How it is started. */
 export interface ControlPlaneOptions {
   readonly outbound?: 'on-demand' | 'eager';
@@ -29,6 +31,8 @@ export interface ControlPlaneOptions {
   readonly skerry?: string;
   /** Of Node itself: profilers. */
   readonly nodeArgs?: readonly string[];
+  /** It runs whenever it can, before all that has no real-time priority (sched(7)). */
+  readonly isAheadOfOthers?: boolean;
 }
 
 /** Starts it; rejects, with nothing left behind, when it does not serve in time. */
@@ -38,6 +42,7 @@ export async function startControlPlane(
   {
     outbound = 'on-demand',
     nodeArgs = [],
+    isAheadOfOthers = false,
     skerry = findCheckout().skerry,
   }: ControlPlaneOptions = {},
 ): Promise<ControlPlane> {
@@ -46,7 +51,8 @@ export async function startControlPlane(
   const child = await startProcess({
     name: 'control plane',
     argv: [
-      ...['setpriv', '--pdeathsig', 'KILL', '--', process.execPath, ...nodeArgs],
+      ...['setpriv', '--pdeathsig', 'KILL', '--', ...(isAheadOfOthers ? aheadOfOthers : [])],
+      ...[process.execPath, ...nodeArgs],
       ...[skerry, 'controller'],
       ...['--kubernetes', '--kubeconfig', cluster.server.kubeconfig],
       ...['--listen', '127.0.0.1:0', '--admin-socket', join(folder, 'admin.sock')],

@@ -1,8 +1,8 @@
 /** All simulated sidecars of a generator: connects them, counts what arrives, and waits for changes. Mutable state. */
 import { generateKeyPairSync } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { encodeUnknown, shortTypeName } from '../../src/envoy/index.js';
-import { certificateRequest } from '../../src/sidecar/index.js';
+import { encodeUnknown, shortTypeName, typeUrls } from '../../src/envoy/index.js';
+import { certificateRequest, ownCertificateName } from '../../src/sidecar/index.js';
 import { openConnection, type Connection, type ServerAddress } from './connection.js';
 import { createRandom } from './draw.js';
 import type { Counts, Plan, PlannedSidecar } from './plan.js';
@@ -13,6 +13,10 @@ import type { ReadResponse } from './wire.js';
 export interface Configured {
   /** Milliseconds of each, sorted. */
   readonly ms: readonly number[];
+  /** Until each was sent a certificate of its own, sorted; without those that were sent none. */
+  readonly certifiedMs: readonly number[];
+  /** How many different ones these are. */
+  readonly certificates: number;
   /** Streams that ended and were opened again meanwhile. */
   readonly retries: number;
 }
@@ -57,6 +61,10 @@ export function monotonicMs(): number {
   return Number(process.hrtime.bigint()) / 1e6;
 }
 
+function sorted(numbers: readonly number[]): readonly number[] {
+  return numbers.toSorted((left, right) => left - right);
+}
+
 function nodeOf(planned: PlannedSidecar, csrKey: string | undefined): Uint8Array {
   const csr =
     csrKey === undefined
@@ -92,11 +100,22 @@ export function createFleet(plan: Plan): Fleet {
   let retries = 0;
   let startedAtMs = 0;
   let configured = new Map<Member, number>();
+  let certified = new Map<Member, { readonly ms: number; readonly version: string }>();
   let lastEnding: string | undefined;
   let onAllConfigured = (): void => undefined;
   let onArrival: ((member: Member, response: ReadResponse) => void) | undefined;
 
+  const noteCertificate = (member: Member, { typeUrl, resources }: ReadResponse): void => {
+    if (typeUrl !== typeUrls.secret) return;
+    const own = resources.find(
+      ({ name, body }) => name === ownCertificateName && body !== undefined,
+    );
+    if (own === undefined || certified.has(member)) return;
+    certified.set(member, { ms: monotonicMs() - startedAtMs, version: own.version });
+  };
+
   const note = (member: Member, response: ReadResponse, bytes: Buffer): void => {
+    noteCertificate(member, response);
     const short = shortTypeName(response.typeUrl);
     const count = (counts[short] ??= { responses: 0, resources: 0, bytes: 0 });
     count.responses += 1;
@@ -154,10 +173,17 @@ export function createFleet(plan: Plan): Fleet {
   const openAll = (isResuming: boolean): Promise<Configured> => {
     retries = 0;
     configured = new Map();
+    certified = new Map();
     startedAtMs = monotonicMs();
     return new Promise((resolve) => {
       onAllConfigured = (): void => {
-        resolve({ ms: [...configured.values()].sort((left, right) => left - right), retries });
+        const certificates = [...certified.values()];
+        resolve({
+          ms: sorted([...configured.values()]),
+          certifiedMs: sorted(certificates.map(({ ms }) => ms)),
+          certificates: new Set(certificates.map(({ version }) => version)).size,
+          retries,
+        });
       };
       for (const member of members) {
         clearTimeout(member.retry);

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findCheckout, startProcess } from '../../demo/rig/index.js';
+import type { Configured } from './fleet.js';
 import { parseAnswer, type Answer, type Command, type Counts, type Plan } from './plan.js';
 
 /** A change that is waited for. */
@@ -16,8 +17,8 @@ export interface Awaited {
 export interface Generator {
   readonly pid: number;
   /** Resolve when all sidecars are configured, to the milliseconds of each, sorted. */
-  connect(): Promise<{ readonly ms: readonly number[]; readonly retries: number }>;
-  reconnect(): Promise<{ readonly ms: readonly number[]; readonly retries: number }>;
+  connect(): Promise<Configured>;
+  reconnect(): Promise<Configured>;
   move(host: string, port: number): Promise<void>;
   /** The next form of a resource whose name holds `name`, at all that hold one, or at `most` of them. */
   expect(typeUrl: string, name: string, most?: number): Promise<Awaited>;

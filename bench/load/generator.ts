@@ -26,8 +26,8 @@ async function obey(fleet: Fleet, command: Command): Promise<void> {
   switch (command.do) {
     case 'connect':
     case 'reconnect': {
-      const { ms, retries } = await waitFor(fleet, fleet[command.do]());
-      say({ is: 'configured', ms: [...ms], retries });
+      const { ms, certifiedMs, ...counts } = await waitFor(fleet, fleet[command.do]());
+      say({ is: 'configured', ms: [...ms], certifiedMs: [...certifiedMs], ...counts });
       return;
     }
     case 'move':

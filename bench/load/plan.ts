@@ -71,8 +71,14 @@ export type Counts = z.infer<typeof countsSchema>;
 
 const answerSchema = z.discriminatedUnion('is', [
   z.object({ is: z.literal('ready') }),
-  /** Milliseconds of each sidecar from the command on, sorted; streams that ended before it was configured. */
-  z.object({ is: z.literal('configured'), ms: z.array(z.number()), retries: z.number() }),
+  /**
+   * Milliseconds of each sidecar from the command on until it is configured, and until it has a
+   * certificate of its own, sorted; how many different certificates these are; streams that ended.
+   */
+  z.object({
+    ...{ is: z.literal('configured'), ms: z.array(z.number()), retries: z.number() },
+    ...{ certifiedMs: z.array(z.number()), certificates: z.number() },
+  }),
   z.object({ is: z.literal('moved') }),
   /** How many sidecars hold such a resource. */
   z.object({ is: z.literal('armed'), holders: z.number() }),
