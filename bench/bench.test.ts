@@ -106,7 +106,7 @@ describe('options', () => {
   });
 
   test.each([
-    [[], 'expected propagation, sidecar, request, sync or load, found nothing'],
+    [[], 'expected propagation, sidecar, request, sync, load or certificates, found nothing'],
     [['speed'], 'found speed'],
     [
       ['propagation', '--rounds', '0'],

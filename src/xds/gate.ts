@@ -10,8 +10,9 @@ export interface Gate {
 }
 
 /**
- * A gate; `defer` runs its argument after the event loop has had a turn. Of tasks that have waited
- * one begins in each turn: thirty certificates signed at a stretch would hold up everybody's changes.
+ * A gate; `defer` runs its argument after the event loop has had a turn. One task begins in each turn,
+ * also where places are free: what takes no time to wait for leaves its place at once, and a hundred
+ * certificates signed at a stretch would hold up everybody's changes.
  */
 export function createGate(options: {
   readonly limit: number;
@@ -19,7 +20,7 @@ export function createGate(options: {
   readonly defer: (task: () => void) => void;
 }): Gate {
   const queue: (() => void)[] = [];
-  // Let in, but not begun.
+  // Those that have a place, but have not begun.
   const ready = createTurnstile(options.defer);
   let running = 0;
 
@@ -32,13 +33,13 @@ export function createGate(options: {
     ready.add(next);
   };
 
-  const enter = (): Promise<void> => {
-    if (running < options.limit) {
-      running += 1;
-      return Promise.resolve();
-    }
-    return new Promise((resolve) => queue.push(resolve));
-  };
+  const enter = (): Promise<void> =>
+    new Promise((resolve) => {
+      if (running < options.limit) {
+        running += 1;
+        ready.add(resolve);
+      } else queue.push(resolve);
+    });
 
   return {
     run: async (task) => {

@@ -140,19 +140,25 @@ describe('the gate', () => {
         });
       }),
     );
-    await Promise.resolve();
-    expect([started.length, gate.queued()]).toEqual([2, 2]);
+    const turn = async (): Promise<void> => {
+      for (const task of deferred.splice(0)) task();
+      await new Promise((resolve) => setImmediate(resolve));
+    };
+    expect([started, gate.queued()]).toEqual([[], 2]);
+    await turn();
+    expect(started).toEqual([0]);
+    await turn();
+    await turn();
+    expect([started, gate.queued()]).toEqual([[0, 1], 2]);
     finish[0]?.();
     await all[0];
     expect(started).toEqual([0, 1]);
-    deferred.shift()?.();
-    await Promise.resolve();
+    await turn();
     expect(started).toEqual([0, 1, 2]);
     finish[1]?.();
     finish[2]?.();
     await Promise.all([all[1], all[2]]);
-    while (deferred.length > 0) deferred.shift()?.();
-    await Promise.resolve();
+    await turn();
     finish[3]?.();
     expect(await Promise.all(all)).toEqual([0, 1, 2, 3]);
   });
@@ -167,7 +173,6 @@ describe('the gate', () => {
         return Promise.resolve();
       }),
     );
-    await Promise.all(all.slice(0, 3));
     const perTurn: number[] = [];
     while (deferred.length > 0) {
       const before = started.length;
@@ -175,7 +180,7 @@ describe('the gate', () => {
       await new Promise((resolve) => setImmediate(resolve));
       perTurn.push(started.length - before);
     }
-    expect(perTurn).toEqual([1, 1, 1]);
+    expect(perTurn).toEqual([1, 1, 1, 1, 1, 1]);
     await Promise.all(all);
   });
 
