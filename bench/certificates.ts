@@ -153,7 +153,7 @@ function rowOf({ apiServer, storms }: Row): readonly string[] {
   const ms = (value: number): string => value.toFixed(0);
   const overStorms = (of: (storm: Storm) => number): number => median(storms.map(of));
   const signature = (share: number): string =>
-    `${(worst(storms.map(({ signatures }) => quantileOf(signatures, share))) * 1000).toFixed(1)}`;
+    (worst(storms.map(({ signatures }) => quantileOf(signatures, share))) * 1000).toFixed(1);
   return [
     ...[apiServer, String(storms.length)],
     ...[0, 0.5, 0.99, 1].map((share) =>
