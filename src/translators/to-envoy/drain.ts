@@ -5,13 +5,14 @@ import type { HttpFilter, TypedMessage } from '../../envoy/index.js';
 export const drainFilter = 'envoy.filters.http.lua';
 
 /**
- * Stands in every inbound chain and does nothing until routes bring {@link spellDraining}: a change
- * of the listener would cut requests that last longer than its drain time.
+ * Stands in every inbound chain, switched off until routes bring {@link spellDraining}: a change of
+ * the listener would cut requests that last longer than its drain time.
  */
 export function spellDrainFilter(): HttpFilter {
   return {
     name: drainFilter,
     typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua' },
+    disabled: true,
   };
 }
 

@@ -24,7 +24,7 @@ const configType =
   'type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication';
 
 /**
- * The filters stand in every HTTP chain, and do nothing where no route asks for tokens. Issuers and
+ * The filters stand in every HTTP chain, switched off where no route asks for tokens. Issuers and
  * keys come as a resource of their own (ECDS), which rules the next request on open connections:
  * a change of the listener would end them.
  */
@@ -36,10 +36,12 @@ export function spellTokenFilters(): readonly HttpFilter[] {
         '@type':
           'type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation',
       },
+      disabled: true,
     },
     {
       name: tokenFilter,
       config_discovery: { config_source: spellAdsSource(), type_urls: [configType] },
+      disabled: true,
     },
   ];
 }

@@ -1,6 +1,6 @@
 /** Filter chains and listener filters of both listeners, by table. */
 import { describe, expect, test } from '@jest/globals';
-import type { FilterChain, Listener } from '../../envoy/index.js';
+import type { FilterChain, HttpConnectionManager, Listener } from '../../envoy/index.js';
 import type { InboundPortIr, OutboundListenerIr } from '../../ir/index.js';
 import { spellInbound } from './inbound.js';
 import { spellOutboundListener } from './outbound-listener.js';
@@ -177,6 +177,17 @@ describe('the inbound listener', () => {
   ])('$fact', ({ ports, filters }) => {
     const { listener } = spellInbound(inboundOf(ports.map(inboundPortOf)), settings);
     expect(filtersOf(listener)).toEqual(filters);
+  });
+
+  test('only the rules and the router of an HTTP chain work until routes ask for more', () => {
+    const { listener } = spellInbound(inboundOf([inboundPortOf({ port: 80 })]), settings);
+    const chain = listener.filter_chains?.find(({ name }) => name === '80/mesh-http');
+    const { http_filters: filters } = chain?.filters?.[0]?.typed_config as HttpConnectionManager;
+    const working = filters?.filter(({ disabled }) => disabled !== true);
+    expect(working?.map(({ name }) => name)).toEqual([
+      'envoy.filters.http.rbac',
+      'envoy.filters.http.router',
+    ]);
   });
 
   test('a pod that declares a port of the sidecar cannot open it', () => {

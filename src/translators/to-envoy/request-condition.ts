@@ -23,11 +23,11 @@ const gathered = 'skerry.headers';
 /**
  * Envoy's RBAC compares the lines of a repeated header one by one, and one that fits is enough
  * (1.40): right for a deny, but an allow must not be had by a line beside another. This filter joins
- * the lines by commas, and allow rules read what it leaves. It stands in every chain and does
- * nothing until a route says which headers, so that open connections meet new rules.
+ * the lines by commas, and allow rules read what it leaves. It stands in every chain, switched off
+ * until a route says which headers, so that open connections meet new rules.
  */
 export function spellGatherFilter(): HttpFilter {
-  return { name: gatherFilter, typed_config: { '@type': gatherType } };
+  return { name: gatherFilter, typed_config: { '@type': gatherType }, disabled: true };
 }
 
 /** Which headers are gathered for these rules; undefined: none. */
