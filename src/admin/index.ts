@@ -20,5 +20,7 @@ export type {
   ProxyView,
   SourceView,
   StateView,
+  PlaintextView,
+  PlaintextWorkload,
   WouldDenyView,
 } from './views.js';

@@ -56,6 +56,11 @@ function routes(app: FastifyInstance, views: AdminViews): void {
   app.get('/v1/proxies', () => views.proxies());
   app.get('/v1/diagnostics', () => views.diagnostics());
   app.get('/v1/would-deny', () => views.wouldDeny?.() ?? []);
+  app.get(
+    '/v1/plaintext',
+    (_request, reply) =>
+      views.plaintext?.() ?? reply.code(404).send({ message: 'no plaintext is told' }),
+  );
   app.get<{ Params: { namespace: string; pod: string } }>(
     '/v1/config/:namespace/:pod',
     (request, reply) => {

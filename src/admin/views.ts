@@ -9,6 +9,39 @@ export interface WouldDenyView {
   readonly callers: readonly { readonly caller: string; readonly count: number }[];
 }
 
+/** Who has called one workload without mutual TLS. Times are milliseconds since the epoch. */
+export interface PlaintextWorkload {
+  /** `namespace/pod`. */
+  readonly pod: string;
+  /** Whether its sidecar is connected to this replica, to which it reports. */
+  readonly isConnected: boolean;
+  /** The last entry is all other ports, without a number. */
+  readonly ports: readonly {
+    readonly port?: number;
+    readonly mtls: string;
+    /** `namespace/name`. */
+    readonly services: readonly string[];
+  }[];
+  readonly calls: readonly {
+    readonly port: number;
+    readonly address: string;
+    /** Who has the address, `namespace/pod`; absent: nobody in the cluster. */
+    readonly caller?: string;
+    /** Reports: a lower bound of calls. */
+    readonly count: number;
+    readonly firstMs: number;
+    readonly lastMs: number;
+  }[];
+}
+
+/** Who calls whom without mutual TLS, as sidecars have told one replica. */
+export interface PlaintextView {
+  /** Since when it has heard, and now, in milliseconds since the epoch by its own clock. */
+  readonly sinceMs: number;
+  readonly nowMs: number;
+  readonly workloads: readonly PlaintextWorkload[];
+}
+
 /** One sidecar as the control plane sees it. */
 export interface ProxyView {
   /** `namespace/pod`. */
@@ -182,6 +215,8 @@ export interface AdminViews {
   diagnostics(): readonly unknown[];
   /** What policies in mode Audit would have refused, as far as this control plane has heard. */
   wouldDeny?(): readonly WouldDenyView[];
+  /** Absent: this control plane does not tell. */
+  plaintext?(): PlaintextView;
   /** Undefined: no such workload. */
   config(pod: string): ConfigView | undefined;
   /** The explanation, or why the question has none. */

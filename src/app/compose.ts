@@ -10,6 +10,7 @@ import { watchExpiry } from './expiry-watch.js';
 import { createLifecycle, type Lifecycle } from './lifecycle.js';
 import { parseListen } from './listen-address.js';
 import { coreOf, openMesh, type Mesh } from './mesh.js';
+import { plaintextView } from './plaintext-view.js';
 import type { Platform } from './platform.js';
 import { createReadiness, type Readiness } from './readiness.js';
 import { stateView } from './state-view.js';
@@ -84,6 +85,7 @@ async function serveAdmin(
         stream: (id) => mesh.streams.get(id),
         diagnostics: () => mesh.diagnostics(),
         wouldDeny: () => mesh.wouldDeny.all(),
+        plaintext: () => plaintextView({ mesh, sinceMs: startedAtMs, nowMs: now() }),
       },
       now,
     ),

@@ -9,7 +9,7 @@ import { createPipeline, type Pipeline } from '../translators/index.js';
 import { createResourceCache, type ResourceCache } from '../xds/index.js';
 import { createAds, type Ads } from './ads.js';
 import { caEnds } from '../ca/index.js';
-import { createAuditIntake } from './audit-intake.js';
+
 import { createDemandLedger } from './demand.js';
 import { createEffectivePolicies, type EffectivePolicies } from './effective-policies.js';
 import { feed } from './feed.js';
@@ -23,6 +23,8 @@ import { createRejections, type Rejections } from './rejections.js';
 import { trustBundle } from './secrets.js';
 import { createStreams, type Streams } from './streams.js';
 import { openTrust, renewalSpreadMs } from './trust.js';
+import { createPlaintextLedger, type PlaintextLedger } from './plaintext-ledger.js';
+import { createReportIntake } from './report-intake.js';
 import { createTrustLedger, type TrustLedger } from './trust-ledger.js';
 import { createTurnLoop, type TurnLoop } from './turns.js';
 import { createWouldDenyLedger, type WouldDenyLedger } from './would-deny.js';
@@ -46,6 +48,7 @@ export interface Mesh {
   readonly news: News;
   readonly ledger: TrustLedger;
   readonly wouldDeny: WouldDenyLedger;
+  readonly plaintext: PlaintextLedger;
   /** The pods that have a sidecar and run, `namespace/name`. */
   meshPods(): readonly string[];
   /** What a source has to say. */
@@ -140,18 +143,25 @@ export async function openMesh(
     return form?.kind === 'TrafficPolicy' && form.mode === 'Audit' ? form.hash : undefined;
   });
   const turnAway = createTurnAway(metrics, logger, systemClock);
-  const audit = createAuditIntake({
+  const plaintext = createPlaintextLedger({
+    isKnown: (pod) => pods.has(pod),
+    now: () => systemClock.now(),
+  });
+  const reports = createReportIntake({
     ...{ verifier, turnAway },
     podOf: (key) => pods.get(key),
     policiesOf: (pod) => pipeline.policiesOf(pod),
-    note: (policy, caller) => {
+    noteWouldDeny: (policy, caller) => {
       wouldDeny.note(policy, caller);
       metrics.wouldDeny.inc({ policy });
+    },
+    notePlaintext: (pod, port, address) => {
+      plaintext.note(pod, port, address);
     },
   });
   const ads = createAds({
     ...{ options, authority, verifier, cache, streams, demand, gate, rejections, news, logger },
-    ...{ metrics, ledger, turnAway, intakes: [audit] },
+    ...{ metrics, ledger, turnAway, intakes: [reports] },
   });
   cache.apply(0, [trustBundle(authority.bundle())]);
   authority.onMove(() => {
@@ -178,6 +188,7 @@ export async function openMesh(
       news,
       ledger,
       wouldDeny,
+      plaintext,
     },
     meshPods: () => [...pods.values()].filter(hasRunningSidecar).map(({ key }) => key),
     take(batch): void {

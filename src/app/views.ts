@@ -4,6 +4,7 @@ import type {
   CaView,
   ConfigEntry,
   ConfigView,
+  PlaintextView,
   ProxyView,
   StateView,
 } from '../admin/index.js';
@@ -30,6 +31,7 @@ export interface ViewSources {
   readonly stream: (streamId: string) => OpenStream | undefined;
   readonly diagnostics: () => readonly Diagnostic[];
   readonly wouldDeny: () => ReadonlyMap<PolicyKey, WouldDeny>;
+  readonly plaintext: () => PlaintextView;
 }
 
 const kindNames: readonly (readonly [kind: string, typeUrl: string])[] = [
@@ -175,6 +177,7 @@ export function createViews(sources: ViewSources, now: () => number): AdminViews
         ...{ policy, count },
         callers: mostFrequent(callers, Infinity).map(([caller, of]) => ({ caller, count: of })),
       })),
+    plaintext: sources.plaintext,
     config: (pod) => configView(sources, pod),
     explain(query) {
       const { view, settings } = sources.pipeline;

@@ -13,6 +13,7 @@ const common = {
     local_certificate_properties: { subject_alt_name: [{ uri: 'spiffe://other' }] },
     peer_certificate_properties: { subject_alt_name: [{ uri }, { dns: 'cart.web' }] },
   },
+  downstream_local_address: { socket_address: { address: '192.0.2.2', port_value: 8080 } },
   downstream_remote_address: { socket_address: { address: '192.0.2.9', port_value: 1 } },
   downstream_direct_remote_address: { socket_address: { address: '192.0.2.1', port_value: 1 } },
   custom_tags: { policy: 'shop/reviews/legacy', other: '' },
@@ -23,6 +24,7 @@ describe('the entries of access logs', () => {
     const entry = {
       peerUris: [uri],
       peerAddress: '192.0.2.1',
+      localPort: 8080,
       tags: new Map([
         ['policy', 'shop/reviews/legacy'],
         ['other', ''],
@@ -32,7 +34,7 @@ describe('the entries of access logs', () => {
       identifier: { log_name: 'x', node: { id: 'shop/a' } },
       http_logs: { log_entry: [{ common_properties: common, request: { path: '/' } }, {}] },
     });
-    const nothing = { peerUris: [], peerAddress: '', tags: new Map() };
+    const nothing = { peerUris: [], peerAddress: '', localPort: 0, tags: new Map() };
     expect(decodeAccessLogs(http)).toEqual([entry, nothing]);
     const tcp = encode(message, {
       tcp_logs: { log_entry: [{ common_properties: common }] },

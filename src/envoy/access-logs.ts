@@ -9,6 +9,8 @@ export interface AccessLogEntry {
   readonly peerUris: readonly string[];
   /** The address of the connection's peer; empty where Envoy names none. */
   readonly peerAddress: string;
+  /** The port that was called; 0 where Envoy names none. */
+  readonly localPort: number;
   /** `custom_tags` of the configuration. */
   readonly tags: ReadonlyMap<string, string>;
 }
@@ -16,6 +18,7 @@ export interface AccessLogEntry {
 interface Draft {
   readonly peerUris: string[];
   peerAddress: string;
+  localPort: number;
   readonly tags: Map<string, string>;
 }
 
@@ -43,7 +46,7 @@ export function decodeAccessLogs(bytes: Uint8Array): readonly AccessLogEntry[] {
   const reader = protobuf.Reader.create(bytes);
   const entries: AccessLogEntry[] = [];
   const readEntry = (end: number): void => {
-    const draft: Draft = { peerUris: [], peerAddress: '', tags: new Map() };
+    const draft: Draft = { peerUris: [], peerAddress: '', localPort: 0, tags: new Map() };
     readSections(reader, end, {
       1: (stop) => {
         readCommon(reader, stop, draft);
@@ -60,6 +63,18 @@ export function decodeAccessLogs(bytes: Uint8Array): readonly AccessLogEntry[] {
 
 function readCommon(reader: Reader, end: number, draft: Draft): void {
   readSections(reader, end, {
+    // downstream_local_address: its socket_address, and in it port_value
+    3: (stop) => {
+      readSections(reader, stop, {
+        1: (inner) => {
+          eachField(reader, inner, (id, wireType) => {
+            if (id !== 3 || wireType !== 0) return false;
+            draft.localPort = reader.uint32();
+            return true;
+          });
+        },
+      });
+    },
     // tls_properties
     4: (stop) => {
       // peer_certificate_properties, and in it subject_alt_name

@@ -33,6 +33,7 @@ export { toYaml } from './yaml.js';
 export type {
   AccessLog,
   AccessLogFilter,
+  CustomTag,
   Address,
   AggregatedConfigSource,
   AnyMessage,

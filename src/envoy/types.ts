@@ -75,6 +75,7 @@ export type {
   envoy_config_rbac_v3_RBAC_Action as RbacAction,
   envoy_config_accesslog_v3_AccessLog as AccessLog,
   envoy_config_accesslog_v3_AccessLogFilter as AccessLogFilter,
+  envoy_type_tracing_v3_CustomTag as CustomTag,
   envoy_config_bootstrap_v3_Bootstrap as Bootstrap,
   envoy_config_metrics_v3_StatsConfig as StatsConfig,
   envoy_config_metrics_v3_StatsMatcher as StatsMatcher,

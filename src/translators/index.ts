@@ -11,7 +11,7 @@ export type {
 export { hasNamespace, type NamespaceSet, type PolicyReach } from './policy-reach.js';
 export type { ScopedResource, SharedResource } from './scoped-resource.js';
 export { toStaticBootstrap } from './static-bootstrap.js';
-export { auditPolicyTag } from './to-envoy/access-log.js';
+export { auditPolicyTag, plaintextTag } from './to-envoy/access-log.js';
 export type { PolicyForm } from './to-ir/attach.js';
 export type { Sidecar } from './to-ir/workload.js';
 export type { Explanation, Outcome, Step } from './simulate/explain.js';

@@ -1,13 +1,16 @@
 /** `skerry check`: named checks of a cluster, each with a cause and a remedy. */
 import { Option, type Command } from 'commander';
-import { askAdmin } from '../admin-client.js';
+import { askAdmin, withReplicas } from '../admin-client.js';
 import { clusterOptions, withCluster, type ClusterFlags } from '../cluster/connect.js';
+import { defaultNamespace } from '../cluster/replicas.js';
 import type { CommandDefinition } from '../command.js';
 import { runChecks, type Check, type CheckReport } from '../check/check.js';
 import { openFacts, replicaFacts, type Facts } from '../check/facts.js';
 import { oneReplicaChecks } from '../check/one-replica.js';
 import { spellReport, spellSummary } from '../check/print.js';
+import { askStrictReady, spellStrictReport } from '../check/strict-ready-report.js';
 import { meshChecks, oneProxyChecks, preChecks } from '../check/suites.js';
+import { parseWaitLimit } from '../seconds.js';
 import {
   CommandError,
   exitCode,
@@ -21,6 +24,9 @@ interface Flags extends ClusterFlags {
   readonly pre: boolean;
   readonly proxy?: string;
   readonly adminSocket?: string;
+  /** A namespace, or all. */
+  readonly strictReady?: string | true;
+  readonly since: string;
   readonly output: OutputFormat;
 }
 
@@ -41,11 +47,13 @@ async function printed(
 }
 
 /** They choose what is checked. */
-function refuseSeveral({ pre, proxy, adminSocket }: Flags): void {
+function refuseSeveral({ pre, proxy, adminSocket, strictReady }: Flags): void {
   const chosen = [
+    ...(strictReady === undefined ? [] : ['--strict-ready']),
     ...(pre ? ['--pre'] : []),
     ...(proxy === undefined ? [] : ['--proxy']),
-    ...(adminSocket === undefined ? [] : ['--admin-socket']),
+    // Where Strict is asked for, it says whom to ask.
+    ...(adminSocket === undefined || strictReady !== undefined ? [] : ['--admin-socket']),
   ];
   if (chosen.length < 2) return;
   throw new CommandError(`expected one of ${chosen.join(' and ')}, found both`, exitCode.usage);
@@ -74,9 +82,23 @@ async function runOnReplica(
   return printed(oneReplicaChecks, facts, flags, io);
 }
 
+async function runStrictReady(flags: Flags, io: Io): Promise<number> {
+  const { strictReady, since, output } = flags;
+  const options = {
+    windowSeconds: parseWaitLimit(since),
+    ...(typeof strictReady === 'string' ? { namespace: strictReady } : {}),
+  };
+  const report = await withReplicas({ ...flags, namespace: defaultNamespace }, io, (replicas) =>
+    askStrictReady(replicas, options),
+  );
+  printData(io, output, report, () => spellStrictReport(report));
+  return report.isReady ? exitCode.ok : exitCode.problem;
+}
+
 async function run(flags: Flags, io: Io): Promise<number> {
   refuseSeveral(flags);
-  const { adminSocket } = flags;
+  const { adminSocket, strictReady } = flags;
+  if (strictReady !== undefined) return runStrictReady(flags, io);
   const reports =
     adminSocket === undefined
       ? await withCluster(flags, io, (client) =>
@@ -97,6 +119,11 @@ export const checkCommand: CommandDefinition = {
     command
       .option('--pre', 'whether Skerry can be installed', false)
       .option('--proxy <name>', 'one sidecar in detail, namespace/pod')
+      .option(
+        '--strict-ready [namespace]',
+        'who still calls in plaintext, and which Services mtls Strict would not break',
+      )
+      .option('--since <time>', 'how far --strict-ready looks back', '1h')
       .option('--admin-socket <path>', 'one replica, on its own node: needs no API server')
       .addOption(new Option('-o, --output <format>').choices(outputFormats).default('table'))
       .action(async (flags: Flags) => {

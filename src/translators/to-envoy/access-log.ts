@@ -1,7 +1,7 @@
 /** Access logs: one JSON object a line on standard output, without bodies, queries or credentials. */
 import { controlPlaneClusterName } from './contract.js';
 import { deniedByKey } from './gate.js';
-import type { AccessLog, AccessLogFilter, JsonObject } from '../../envoy/index.js';
+import type { AccessLog, AccessLogFilter, CustomTag, JsonObject } from '../../envoy/index.js';
 import type { SpellSettings } from './settings.js';
 
 /** Which way the call goes, as the log says it. */
@@ -149,14 +149,21 @@ export function spellTcpAccessLog(
   );
 }
 
-/** The log of connections that no filter chain took over, which would otherwise leave no trace. */
+/**
+ * The log of connections that no filter chain took over, which would otherwise leave no trace; and of
+ * inbound ones the reports of those that mutual TLS would have refused.
+ */
 export function spellListenerAccessLog(
   direction: Direction,
   settings: SpellSettings,
 ): readonly AccessLog[] {
-  if (settings.accessLog === 'Off') return [];
   const fields = { kind: 'connection', direction, ...connectionFields, ...listenerFields };
-  return [{ ...spellLogger(fields), filter: unadmittedConnection }];
+  return [
+    ...(settings.accessLog === 'Off'
+      ? []
+      : [{ ...spellLogger(fields), filter: unadmittedConnection }]),
+    ...(direction === 'inbound' ? [spellPlaintextLog()] : []),
+  ];
 }
 
 function spell(
@@ -203,30 +210,71 @@ export function spellAuditLog(wire: 'http' | 'tcp', prefix: string): AccessLog {
       match_if_key_not_found: ifAbsent,
     },
   });
+  const tag: CustomTag = {
+    tag: auditPolicyTag,
+    metadata: {
+      kind: { request: {} },
+      metadata_key: { key: filter, path: [{ key: `${prefix}shadow_effective_policy_id` }] },
+    },
+  };
+  const passed: AccessLogFilter = {
+    and_filter: {
+      filters: [
+        result(`${prefix}shadow_engine_result`, 'denied', false),
+        result('enforced_engine_result', 'allowed', true),
+      ],
+    },
+  };
+  return spellReport({ wire, name: 'audit', tag, filter: passed });
+}
+
+/** The tag of a report of a call without mutual TLS. */
+export const plaintextTag = 'plaintext';
+
+/** Chains that take what Strict refuses: see inbound-chains.ts. */
+const plainChain = spellExpression(
+  "xds.filter_chain_name.contains('/plain-') || xds.filter_chain_name.endsWith('/app-tls')",
+);
+
+/** One of so many requests of such a connection is reported while it is open. */
+const percentReported = 10;
+
+/**
+ * Reports to the control plane of callers without mutual TLS: each connection when it ends and, by
+ * `sampled`, some of the requests of one that stays open. It stands in the listener always, since to
+ * change it there would drain every connection.
+ */
+export function spellPlaintextLog(sampled?: 'sampled'): AccessLog {
+  const tag: CustomTag = { tag: plaintextTag, literal: { value: 'true' } };
+  const name = 'plaintext';
+  if (sampled === undefined) return spellReport({ wire: 'tcp', name, tag, filter: plainChain });
+  const filter: AccessLogFilter = {
+    runtime_filter: {
+      runtime_key: 'skerry.access_log.plaintext_requests',
+      percent_sampled: { numerator: percentReported, denominator: 'HUNDRED' },
+      // Else the caller's own request id would decide.
+      use_independent_randomness: true,
+    },
+  };
+  return spellReport({ wire: 'http', name, tag, filter });
+}
+
+function spellReport(of: {
+  readonly wire: 'http' | 'tcp';
+  readonly name: string;
+  readonly tag: CustomTag;
+  readonly filter: AccessLogFilter;
+}): AccessLog {
+  const { wire, name, tag, filter } = of;
   const common_config = {
-    log_name: 'audit',
+    log_name: name,
     transport_api_version: 'V3',
     grpc_service: { envoy_grpc: { cluster_name: controlPlaneClusterName } },
-    custom_tags: [
-      {
-        tag: auditPolicyTag,
-        metadata: {
-          kind: { request: {} },
-          metadata_key: { key: filter, path: [{ key: `${prefix}shadow_effective_policy_id` }] },
-        },
-      },
-    ],
+    custom_tags: [tag],
   } as const;
   return {
     name: `envoy.access_loggers.${wire}_grpc`,
-    filter: {
-      and_filter: {
-        filters: [
-          result(`${prefix}shadow_engine_result`, 'denied', false),
-          result('enforced_engine_result', 'allowed', true),
-        ],
-      },
-    },
+    filter,
     typed_config:
       wire === 'http'
         ? {

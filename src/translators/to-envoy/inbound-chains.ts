@@ -50,7 +50,7 @@ function spellMesh(entry: InboundPortIr, settings: SpellSettings): FilterChain[]
   const tcp = spellTcp(entry, 'mesh', settings);
   if (entry.protocol === 'tcp') return [secure('mesh-tcp', [tcpAlpn, httpAlpn], tcp)];
   return [
-    secure('mesh-http', [httpAlpn], [spellInboundHttp(entry, settings)]),
+    secure('mesh-http', [httpAlpn], [spellInboundHttp(entry, 'mesh', settings)]),
     secure('mesh-tcp', [tcpAlpn], tcp),
   ];
 }
@@ -65,7 +65,7 @@ function spellPlain(entry: InboundPortIr, settings: SpellSettings): FilterChain[
     filter_chain_match: { ...matchPort(entry), ...match },
     filters: [...spellConnectionLimit(entry.connections), ...filters],
   });
-  const http = [spellInboundHttp(entry, settings)];
+  const http = [spellInboundHttp(entry, 'plain', settings)];
   const tcp = spellTcp(entry, 'plain', settings);
   const raw = { transport_protocol: 'raw_buffer' };
   const tls = plain('app-tls', { transport_protocol: 'tls' }, tcp);

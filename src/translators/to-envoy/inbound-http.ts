@@ -1,6 +1,6 @@
 /** Inbound HTTP: the connection manager and the routes that carry its authorization. */
 import type { InboundPortIr } from '../../ir/index.js';
-import { routeMetadata, spellAuditLog } from './access-log.js';
+import { routeMetadata, spellAuditLog, spellPlaintextLog } from './access-log.js';
 import { inboundClusterName, unprocessedHeader } from './contract.js';
 import { drainFilter, spellDrainFilter, spellDraining } from './drain.js';
 import { spellHttpConnection } from './http-connection.js';
@@ -30,13 +30,20 @@ export function inboundRoutesName(entry: InboundPortIr): string {
 }
 
 /** The filter of an HTTP chain. Until the routes bring the rules, everybody is refused. */
-export function spellInboundHttp(entry: InboundPortIr, settings: SpellSettings): NetworkFilter {
+export function spellInboundHttp(
+  entry: InboundPortIr,
+  transport: 'mesh' | 'plain',
+  settings: SpellSettings,
+): NetworkFilter {
   return spellHttpConnection(
     {
       direction: 'inbound',
       routes: inboundRoutesName(entry),
       earlyMutations: [],
-      ...(entry.shadow === undefined ? {} : { logs: [spellAuditLog('http', auditPrefix)] }),
+      logs: [
+        ...(transport === 'plain' ? [spellPlaintextLog('sampled')] : []),
+        ...(entry.shadow === undefined ? [] : [spellAuditLog('http', auditPrefix)]),
+      ],
       filters: [
         spellDrainFilter(),
         ...spellTokenFilters(),

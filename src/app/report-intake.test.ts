@@ -4,7 +4,7 @@ import type { TokenVerifier, WorkloadIdentity } from '../ca/index.js';
 import { encode } from '../envoy/index.js';
 import { fail, ok } from '../lib/index.js';
 import { podKey, policyKey, type Pod } from '../model/index.js';
-import { createAuditIntake } from './audit-intake.js';
+import { createReportIntake } from './report-intake.js';
 
 const message = 'type.googleapis.com/envoy.service.accesslog.v3.StreamAccessLogsMessage';
 const cart: WorkloadIdentity = {
@@ -18,15 +18,15 @@ const pod: Pod = {
 const verifier: TokenVerifier = {
   verify: (token) => Promise.resolve(token === 'good' ? ok(cart) : fail('expired')),
 };
-let noted: (readonly [string, string])[];
+let noted: (readonly (string | number)[])[];
 let refused: string[];
 
 beforeEach(() => {
   [noted, refused] = [[], []];
 });
 
-function intake(known: Pod | undefined = pod): ReturnType<typeof createAuditIntake> {
-  return createAuditIntake({
+function intake(known: Pod | undefined = pod): ReturnType<typeof createReportIntake> {
+  return createReportIntake({
     verifier,
     turnAway: ({ code, reason, message }) => {
       refused.push(reason);
@@ -34,7 +34,8 @@ function intake(known: Pod | undefined = pod): ReturnType<typeof createAuditInta
     },
     podOf: (key) => (key === 'shop/cart-1' ? known : undefined),
     policiesOf: () => [policyKey('shop', 'trial')],
-    note: (policy, caller) => noted.push([policy, caller]),
+    noteWouldDeny: (policy, caller) => noted.push([policy, caller]),
+    notePlaintext: (by, port, address) => noted.push([by, port, address]),
   });
 }
 
@@ -66,6 +67,21 @@ describe('a report', () => {
       ['shop/trial', 'spiffe://x/ns/web/sa/a'],
       ['shop/trial', '192.0.2.7 (without identity)'],
     ]);
+  });
+
+  test('of plaintext is taken of the pod whose token it came with', async () => {
+    const opened = await intake().open(bearer('good'), 'peer');
+    if (!opened.ok) throw new Error(opened.error.message);
+    const at = (address: string, port_value: number) => ({
+      socket_address: { address, port_value },
+    });
+    const common_properties = {
+      downstream_local_address: at('192.0.2.1', 8080),
+      downstream_direct_remote_address: at('192.0.2.7', 9),
+      custom_tags: { plaintext: 'true', policy: 'shop/trial/rule' },
+    };
+    opened.value(encode(message, { tcp_logs: { log_entry: [{ common_properties }] } }));
+    expect(noted).toEqual([['shop/cart-1', 8080, '192.0.2.7']]);
   });
 
   test('is refused with a token that is not good, and of a pod that is another one by now', async () => {
