@@ -94,6 +94,10 @@ describe('options', () => {
       bench: 'request',
       ...{ rate: 500, connections: 8, seconds: 3, rounds: 7, json: false },
     });
+    expect(parseOptions(['balance', '--quick'])).toEqual({
+      bench: 'balance',
+      ...{ seconds: 2, rounds: 3, json: false },
+    });
     expect(parseOptions(['sync'])).toEqual({
       bench: 'sync',
       ...{ services: 1000, endpoints: 5, events: 5000, json: false },
@@ -106,7 +110,10 @@ describe('options', () => {
   });
 
   test.each([
-    [[], 'expected propagation, sidecar, request, sync, load or certificates, found nothing'],
+    [
+      [],
+      'expected propagation, sidecar, request, balance, sync, load or certificates, found nothing',
+    ],
     [['speed'], 'found speed'],
     [
       ['propagation', '--rounds', '0'],

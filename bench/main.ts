@@ -1,4 +1,5 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
+import { benchBalance, formatBalance } from './balance/balance.js';
 import type { BenchEnvironment } from './bench-mesh.js';
 import { benchCertificates, formatCertificates } from './certificates.js';
 import { benchSync, formatSync } from './cluster/sync.js';
@@ -34,6 +35,10 @@ async function run(options: BenchOptions, environment: BenchEnvironment): Promis
     case 'request': {
       const report = await benchRequest(options, environment);
       return options.json ? JSON.stringify(report) : formatRequest(report);
+    }
+    case 'balance': {
+      const report = await benchBalance(options, environment);
+      return options.json ? JSON.stringify(report) : formatBalance(report);
     }
     case 'sync': {
       const report = await benchSync(options, environment);

@@ -15,18 +15,22 @@ export interface PodText {
   readonly hasSidecar: boolean;
   /** A program of `demo/apps` that listens on `appPort`; absent: the pod has none. */
   readonly app?: string;
+  /** What the program is told beside its port. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The port that apps listen on. */
 export const appPort = 8080;
 
 /** A Pod that runs. */
-export function podText({ name, ip, serviceAccount, hasSidecar, app, ...at }: PodText): string {
+export function podText({ name, ip, serviceAccount, hasSidecar, app, ...more }: PodText): string {
+  const env = Object.entries({ PORT: `${appPort}`, ...more.env });
+  const variables = env.map(([key, value]) => `{ name: ${key}, value: '${value}' }`);
   return `apiVersion: v1
 kind: Pod
 metadata:
   name: ${name}
-  namespace: ${at.namespace ?? namespace}
+  namespace: ${more.namespace ?? namespace}
   uid: uid-${name}
   creationTimestamp: '2025-01-01T00:00:00Z'
   labels: { app: ${serviceAccount} }
@@ -39,7 +43,7 @@ ${
     ? '    []'
     : `    - name: app
       image: skerry.dev/demo/${app}
-      env: [{ name: PORT, value: '${appPort}' }]
+      env: [${variables.join(', ')}]
       ports: [{ name: http, containerPort: ${appPort} }]`
 }
 status: { phase: Running, podIP: ${ip}, podIPs: [{ ip: ${ip} }] }

@@ -6,6 +6,7 @@ export type BenchOptions =
   | PropagationOptions
   | SidecarOptions
   | RequestOptions
+  | BalanceOptions
   | SyncOptions
   | LoadOptions
   | CertificatesOptions;
@@ -36,6 +37,15 @@ export interface RequestOptions {
   /** Requests a second where latency and CPU are measured. */
   readonly rate: number;
   readonly connections: number;
+  /** Of each run of load. */
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly json: boolean;
+}
+
+/** Which server gets a call where one is slow. */
+export interface BalanceOptions {
+  readonly bench: 'balance';
   /** Of each run of load. */
   readonly seconds: number;
   readonly rounds: number;
@@ -95,6 +105,7 @@ export const sidecarRuns = 3;
 export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
        npm run bench -- sidecar [--services 100,1000,5000] [--used 10] [--json]
        npm run bench -- request [--rate 500] [--connections 8] [--seconds 3] [--rounds 7] [--quick] [--json]
+       npm run bench -- balance [--seconds 5] [--rounds 7] [--quick] [--json]
        npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
        npm run bench -- load [--services 1000] [--endpoints 5] [--sidecars 1000] [--used 10] [--rounds 20]
                              [--layouts on-demand,eager] [--suites connect,churn,reconnect]
@@ -104,10 +115,11 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
   request       p50, p99, CPU of a request: no mesh, bare Envoys, sidecars; HTTP/1.1, HTTP/2, gRPC, TCP
+  balance       one of three servers is ten times slower: p50, p99 by the default beside RoundRobin
   sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
   load          simulated sidecars: time, CPU, bytes and memory to connect, to change, to reconnect
   certificates  all sidecars ask for their first certificate at once, with the API server and without
-  --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request: 3 rounds of 2 s
+  --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request and balance: 3 rounds of 2 s
   --against     of load: the control plane of another built checkout beside this one, in the same run
   --profile     of load, certificates: CPU profiles of the control plane go there
   --json        print one JSON object on stdout and nothing else
@@ -160,6 +172,8 @@ function read(args: readonly string[]): BenchOptions | string {
     }
     case 'request':
       return readRequest(rest);
+    case 'balance':
+      return readBalance(rest);
     case 'sync': {
       const { values } = parseArgs({
         args: rest,
@@ -185,7 +199,7 @@ function read(args: readonly string[]): BenchOptions | string {
     case '--help':
       return usage;
     default:
-      return `expected propagation, sidecar, request, sync, load or certificates, found ${bench ?? 'nothing'}\n\n${usage}`;
+      return `expected propagation, sidecar, request, balance, sync, load or certificates, found ${bench ?? 'nothing'}\n\n${usage}`;
   }
 }
 
@@ -206,6 +220,25 @@ function readRequest(args: readonly string[]): RequestOptions {
     bench: 'request',
     rate: readCount('--rate', values.rate, [1, 100_000]),
     connections: readCount('--connections', values.connections, [1, 1000]),
+    seconds: readCount('--seconds', values.seconds, [1, 600]),
+    rounds: readCount('--rounds', values.rounds, [1, 1000]),
+    json: values.json,
+  };
+}
+
+function readBalance(args: readonly string[]): BalanceOptions {
+  const isQuick = args.includes('--quick');
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string', default: isQuick ? '2' : '5' },
+      rounds: { type: 'string', default: isQuick ? '3' : '7' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  return {
+    bench: 'balance',
     seconds: readCount('--seconds', values.seconds, [1, 600]),
     rounds: readCount('--rounds', values.rounds, [1, 1000]),
     json: values.json,

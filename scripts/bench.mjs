@@ -14,7 +14,7 @@ const onKubernetes = ['sync', 'load', 'certificates'];
 const needsApi = onKubernetes.includes(argv[2]);
 
 /** Benches that load the mesh with a known tool. */
-const needsFortio = argv[2] === 'request';
+const needsFortio = ['request', 'balance'].includes(argv[2]);
 
 const say = (line) => stderr.write(`bench: ${line}\n`);
 const childEnv = await prepare('bench', [
