@@ -10,11 +10,11 @@ import { eventually, sidecarOf } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 
 const url = 'http://web.mesh/';
-/** Fewer, where others use the machine too. */
+/** Twenty is what the claim is made for; fewer, where others use the machine too. */
 const sidecars = Number(process.env['SKERRY_SIDECARS'] ?? 8);
 const requestsPerSecond = 200;
-const svidTtlSeconds = 60;
-const maxStreamAgeSeconds = 15;
+const svidTtlSeconds = 40;
+const maxStreamAgeSeconds = 10;
 const callers = ['mesh/caller-1', 'mesh/caller-2'];
 /** Stopped for a while; stopped for all of it. */
 const late = 'mesh/late';
@@ -157,8 +157,10 @@ test(
       30_000,
     );
     expect((await trustOf(callers[0] ?? '')).roots.size).toBe(2);
-    const text = await ca('status');
-    expect(text).toContain(`sidecar ${late}: has not accepted the bundle with the next root`);
+    // Its stream is ended by its age, before that or after.
+    expect(await ca('status')).toMatch(
+      /sidecar mesh\/late: (has not accepted the bundle with the next root|is not connected)/,
+    );
     expect((await view()).rotation.phase).toBe('publishing');
     claim(
       'root-rotation',
