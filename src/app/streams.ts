@@ -131,7 +131,7 @@ export function createStreams(options: StreamsOptions): Streams {
         arrange,
       });
     };
-    arrange(renewalDelayMs(svid.renewAtMs, clock.now()));
+    arrange(renewalDelayMs(svid, clock.now()));
   };
 
   return {

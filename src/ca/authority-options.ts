@@ -94,7 +94,7 @@ export interface IssueRequest {
 
 /** Why no certificate was given. */
 export interface IssueRefusal {
-  readonly code: 'csr' | 'identity' | 'issuer-expired';
+  readonly code: 'csr' | 'identity' | 'issuer-expired' | 'clock';
   readonly detail: string;
 }
 

@@ -56,6 +56,13 @@ export interface Authority {
   stop(): void;
 }
 
+/** Why nothing is signed: the clock is so far behind that what is signed now had ended before its root was made. */
+function tooEarly({ root }: Slot, { clock, lifetimes }: Settled): string | undefined {
+  const beganMs = Date.parse(root.validFrom) + lifetimes.backdateMs;
+  if (clock.now() + lifetimes.leafMs > beganMs) return undefined;
+  return `the clock of the control plane says ${new Date(clock.now()).toISOString()}, long before its root was made (${root.validFrom}): put it right`;
+}
+
 async function issueSvid(
   request: IssueRequest,
   options: Settled,
@@ -73,6 +80,8 @@ async function issueSvid(
   const known = await chains.find(spki.value, request.spiffeId, issuersNow().current());
   if (known !== undefined) return ok(known);
   const issuers = issuersNow();
+  const early = tooEarly(issuers.current(), options);
+  if (early !== undefined) return fail({ code: 'clock', detail: early });
   const issuer = await issuers.get('workload');
   if (issuer === undefined) {
     return fail({

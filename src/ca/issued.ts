@@ -83,7 +83,7 @@ function notAfterOf(text: string): number {
 
 /** The chains issued so far. */
 export interface IssuedChains {
-  /** The chain for this key and identity if one is not yet due for renewal and `root` stands behind it. */
+  /** The chain for this key and identity if one is valid, not yet due for renewal, and `root` stands behind it. */
   find(
     spki: Uint8Array,
     id: SpiffeId,
@@ -141,7 +141,9 @@ export function issuedChains({ store, now, onStoreFailure }: IssuedChainsOptions
       const key = issuedKey(spki, id);
       const known = memory.get(key);
       const svid = known?.root === fingerprint ? known : await read(key, spki, id, root);
-      return svid !== undefined && now() < svid.renewAtMs ? svid : undefined;
+      // One that is not valid yet was signed while the clock was ahead, or it is behind now.
+      const isGood = svid !== undefined && svid.notBeforeMs <= now() && now() < svid.renewAtMs;
+      return isGood ? svid : undefined;
     },
     async keep(spki, svid): Promise<void> {
       const key = issuedKey(spki, svid.spiffeId);

@@ -21,10 +21,12 @@ const kinds = ['workload', 'server'] as const;
 
 function isRenewalDue(
   issuer: Issuer,
-  rootNotAfterMs: number,
+  { root, rootNotAfterMs }: Slot,
   lifetimes: Lifetimes,
   nowMs: number,
 ): boolean {
+  // Made while the clock was ahead, it is good for nobody yet; before the root, the clock is wrong now.
+  if (nowMs < issuer.notBeforeMs) return nowMs >= Date.parse(root.validFrom);
   const lifeMs = issuer.notAfterMs - issuer.notBeforeMs;
   const isLate = nowMs >= issuer.notBeforeMs + lifeMs * issuerRenewalShare;
   // Near the root's end a new intermediate would live no longer than the old one.
@@ -75,9 +77,7 @@ export class Issuers {
   async get(kind: IssuerScope['kind']): Promise<Issuer | undefined> {
     const { clock, lifetimes } = this.options;
     const current = this.slot[kind];
-    const isDue =
-      current === undefined ||
-      isRenewalDue(current, this.slot.rootNotAfterMs, lifetimes, clock.now());
+    const isDue = current === undefined || isRenewalDue(current, this.slot, lifetimes, clock.now());
     const issuer = isDue ? ((await this.renew(kind)) ?? current) : current;
     return issuer !== undefined && clock.now() < issuer.notAfterMs ? issuer : undefined;
   }
@@ -110,7 +110,7 @@ export class Issuers {
       const issuer =
         found === undefined ? undefined : readSlot(found[0], found[1], trustDomain)[kind];
       if (issuer === undefined) return undefined;
-      const isDue = isRenewalDue(issuer, this.slot.rootNotAfterMs, lifetimes, clock.now());
+      const isDue = isRenewalDue(issuer, this.slot, lifetimes, clock.now());
       return isDue ? undefined : issuer;
     } catch {
       // A store that is away or damaged must not keep this replica from renewing what it holds.

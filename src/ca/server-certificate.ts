@@ -18,6 +18,7 @@ export interface ServerCertificate {
   readonly root: string;
   /** PKCS #8, PEM. */
   readonly keyPem: string;
+  readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly renewAtMs: number;
 }
@@ -70,12 +71,12 @@ function signServer(
   const serial = randomLabel(randomBytes);
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const nowMs = clock.now();
+  const notBeforeMs = nowMs - lifetimes.backdateMs;
   const notAfterMs = Math.min(nowMs + lifetimes.serverMs, issuer.notAfterMs);
   const leafPem = signLeaf(issuer, {
     spki: keys.publicKey.export({ format: 'der', type: 'spki' }),
     name: { kind: 'dns', names: dnsNames },
-    notBeforeMs: nowMs - lifetimes.backdateMs,
-    notAfterMs,
+    ...{ notBeforeMs, notAfterMs },
     serial: Buffer.from(serial, 'hex'),
   });
   audit({
@@ -86,9 +87,14 @@ function signServer(
     chainPem: `${leafPem}${issuer.chainPem}`,
     root,
     keyPem: keys.privateKey.export({ format: 'pem', type: 'pkcs8' }).toString(),
-    notAfterMs,
+    ...{ notBeforeMs, notAfterMs },
     renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
   };
+}
+
+/** A clock that was ahead has left one that is not valid yet. */
+function isGood({ notBeforeMs, renewAtMs }: ServerCertificate, nowMs: number): boolean {
+  return notBeforeMs <= nowMs && nowMs < renewAtMs;
 }
 
 /** Server certificates signed on demand and remembered until half of their life is over. */
@@ -110,7 +116,7 @@ export function serverCertificates(options: ServerCertificateOptions): ServerCer
     const current = known.get(key);
     const issuer = await options.issuer();
     const isRight = issuer === undefined || issuer.root === current?.root;
-    if (current !== undefined && isRight && clock.now() < current.renewAtMs) return current;
+    if (current !== undefined && isRight && isGood(current, clock.now())) return current;
     if (issuer === undefined) {
       if (current !== undefined && clock.now() < current.notAfterMs) return current;
       throw new CaError('CaExpired', 'no intermediate for servers is valid and none can be made');

@@ -30,6 +30,12 @@ test('a renewal always falls between 45 and 55 % of the life', () => {
 });
 
 test('a renewal that is overdue waits for nothing and a clock set back makes none due', () => {
-  expect(renewalDelayMs(5000, 9000)).toBe(0);
-  expect(renewalDelayMs(5000, 1000)).toBe(4000);
+  const svid = { notBeforeMs: 500, renewAtMs: 5000 };
+  expect(renewalDelayMs(svid, 9000)).toBe(0);
+  expect(renewalDelayMs(svid, 1000)).toBe(4000);
+});
+
+test('a clock that is before the certificate is not trusted for long', () => {
+  const svid = { notBeforeMs: 1e12, renewAtMs: 1e12 + 6 * hourMs };
+  expect(renewalDelayMs(svid, 1e12 - 365 * 24 * hourMs)).toBeCloseTo(0.6 * hourMs);
 });

@@ -20,10 +20,18 @@ export function renewalTimeMs(life: SvidLife, random: () => number): number {
   return Math.round(life.issuedAtMs + halfLifeMs * factor);
 }
 
+/** How often a certificate is looked at that the clock says is not valid yet, as a share of the wait for its renewal. */
+const doubtShare = 0.1;
+
 /**
  * How long to wait for the renewal, 0 when it is due. A clock set back makes nothing due: mass
- * re-issue helps nobody there.
+ * re-issue helps nobody there. Where it says that the certificate is not valid yet, it is wrong or
+ * was, and the wait is short, so that nobody waits a year once it has been put right.
  */
-export function renewalDelayMs(renewAtMs: number, nowMs: number): number {
+export function renewalDelayMs(
+  { notBeforeMs, renewAtMs }: { readonly notBeforeMs: number; readonly renewAtMs: number },
+  nowMs: number,
+): number {
+  if (nowMs < notBeforeMs) return (renewAtMs - notBeforeMs) * doubtShare;
   return Math.max(0, renewAtMs - nowMs);
 }

@@ -6,12 +6,23 @@ export interface Clock {
   after(delayMs: number, task: () => void): () => void;
 }
 
+/** Node makes a millisecond of what is longer (https://nodejs.org/api/timers.html#settimeoutcallback-delay-args). */
+const longestTimerMs = 2 ** 31 - 1;
+
 /** The machine's own clock; its timers never keep the process alive. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   after: (delayMs, task) => {
-    const timer = setTimeout(task, delayMs);
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (restMs: number): void => {
+      const nextMs = Math.min(restMs, longestTimerMs);
+      timer = setTimeout(() => {
+        if (restMs > nextMs) wait(restMs - nextMs);
+        else task();
+      }, nextMs);
+      timer.unref();
+    };
+    wait(delayMs);
     return () => {
       clearTimeout(timer);
     };

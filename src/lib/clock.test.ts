@@ -1,0 +1,22 @@
+/** Timers of the machine's clock. */
+import { expect, jest, test } from '@jest/globals';
+import { systemClock } from './clock.js';
+
+const dayMs = 86_400_000;
+
+test('a wait of a year is a wait of a year, and can be cancelled in each part of it', () => {
+  jest.useFakeTimers();
+  try {
+    const done: string[] = [];
+    systemClock.after(365 * dayMs, () => done.push('a'));
+    const cancel = systemClock.after(100 * dayMs, () => done.push('b'));
+    jest.advanceTimersByTime(60 * dayMs);
+    cancel();
+    jest.advanceTimersByTime(304 * dayMs);
+    expect(done).toEqual([]);
+    jest.advanceTimersByTime(dayMs);
+    expect(done).toEqual(['a']);
+  } finally {
+    jest.useRealTimers();
+  }
+});
