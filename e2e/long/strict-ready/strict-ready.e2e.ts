@@ -37,7 +37,11 @@ interface Answer {
 async function check(...flags: readonly string[]): Promise<Answer> {
   const controlPlane = mesh.controlPlane();
   const asked = ['check', '--strict-ready', 'a', '--since', `${windowSeconds}s`, ...flags];
-  const { code: exitCode, stdout, stderr } = await controlPlane.skerry([
+  const {
+    code: exitCode,
+    stdout,
+    stderr,
+  } = await controlPlane.skerry([
     ...asked,
     ...['--admin-socket', controlPlane.adminSocket, '-o', 'json'],
   ]);
