@@ -1,7 +1,8 @@
 /** Claim: what pods of the mesh say to each other is encrypted, and Strict refuses everybody else. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Agent } from '../../../demo/rig/index.js';
-import type { PodObject } from '../../kit/cluster/cluster.js';
+import { CommandError, type Agent } from '../../../demo/rig/index.js';
+import type { StrictReport } from '../../../src/cli/check/strict-ready-report.js';
+import { skerry, type PodObject } from '../../kit/cluster/cluster.js';
 import { captureText } from '../../kit/cluster/capture.js';
 import { eventually, openSuite } from '../../kit/cluster/suite.js';
 
@@ -51,6 +52,28 @@ describe('without a policy', () => {
     },
   );
 });
+
+test('skerry check --strict-ready names who has called in plaintext, and neither the mesh nor kubelet', async () => {
+  await caller.http({ url: 'http://web/' });
+  await plain.http({ url: 'http://web.mtls/' });
+  const callers = await eventually('a caller in plaintext', async () => {
+    const { targets } = await strictReady();
+    const found = targets.flatMap((target) => target.callers);
+    return found.length > 0 ? found : undefined;
+  });
+  const names = callers.map(({ caller: name, pod, port }) => `${name} ${pod}:${port}`);
+  expect([...new Set(names)]).toEqual(['mtls-plain/plain mtls/web:8080']);
+});
+
+/** What the command prints, which ends with 1 as long as anybody is not ready. */
+async function strictReady(): Promise<StrictReport> {
+  const args = ['check', '--strict-ready', 'mtls', '-o', 'json'];
+  const stdout = await skerry(args).catch((error: unknown) => {
+    if (error instanceof CommandError && error.exitCode === 1) return error.stdout;
+    throw error;
+  });
+  return JSON.parse(stdout) as StrictReport;
+}
 
 describe('with Strict', () => {
   beforeAll(async () => {

@@ -6,6 +6,7 @@ import {
   type AuthorizationRule,
   type CallerRule,
   type FaultSetting,
+  type JwtKeys,
   type JwtSetting,
   type KeySet,
   type MtlsMode,
@@ -150,16 +151,21 @@ const rule: fc.Arbitrary<AuthorizationRule> = fc.record({
   ),
 });
 
+const keysElsewhere: fc.Arbitrary<JwtKeys> = fc.oneof(
+  fc.constant({ kind: 'configMap' as const, name: 'keys' }),
+  fc.record({ name: serviceName, namespace, port: one(80, 81) }).map((at) => {
+    const url = `http://${at.name}.${at.namespace}:${String(at.port)}/keys`;
+    return { kind: 'url' as const, from: { url, path: '/keys', ...at } };
+  }),
+);
+
 const jwt: fc.Arbitrary<JwtSetting> = fc.record(
   {
-    issuers: fc.subarray([...issuers]).map((names) =>
+    issuers: fc.tuple(fc.subarray([...issuers]), keysElsewhere).map(([names, keys]) =>
       names.map((issuer) => ({
         issuer,
         audiences: [],
-        keys:
-          issuer === issuers[0]
-            ? { kind: 'inline' as const, jwks }
-            : { kind: 'configMap' as const, name: 'keys' },
+        keys: issuer === issuers[0] ? { kind: 'inline' as const, jwks } : keys,
         forward: false,
         fromHeaders: ['authorization'],
         claimToHeaders: [{ claim: 'sub', header: 'x-user' }],
