@@ -4,6 +4,7 @@ import type { Agent, Mesh } from '../../../demo/rig/index.js';
 import type { StrictReport } from '../../../src/cli/check/strict-ready-report.js';
 import { claim } from '../../kit/claim.js';
 import { untilSettled } from '../../kit/control-plane.js';
+import { pageYaml } from '../../kit/docs-page.js';
 import { manifest, trafficPolicy } from '../../kit/manifest.js';
 import { eventually } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
@@ -121,19 +122,20 @@ test('Permissive and Strict, of mesh, namespace and workload, fail no request of
     const { body } = await caller.tcpSend({ connection: 'held', send: request });
     expect(body).toContain('HTTP/1.1 200');
   };
-  const targets: readonly (readonly [string, object])[] = [
-    ['skerry-system/strict', { kind: 'Mesh' }],
-    ['a/strict', { kind: 'Namespace' }],
-    ['a/strict', { kind: 'Service', name: 'frontend' }],
-    ['a/strict', { kind: 'Pod', selector: { matchLabels: { app: 'frontend' } } }],
+  const strict = (key: string, target: object): string => {
+    const inbound = { mtls: { mode: 'Strict' } };
+    return manifest(trafficPolicy(key, { targetRefs: [target], inbound }));
+  };
+  const page = (await pageYaml('strict')).get('strict.yaml') ?? '';
+  const policies = [
+    strict('skerry-system/strict', { kind: 'Mesh' }),
+    page.replace('namespace: shop', 'namespace: a'),
+    strict('a/strict', { kind: 'Service', name: 'frontend' }),
+    strict('a/strict', { kind: 'Pod', selector: { matchLabels: { app: 'frontend' } } }),
   ];
-  for (const [key, target] of targets) {
+  for (const policy of policies) {
     await speak();
-    const strict = trafficPolicy(key, {
-      targetRefs: [target],
-      inbound: { mtls: { mode: 'Strict' } },
-    });
-    await mesh.writeManifest('60-strict.yaml', manifest(strict));
+    await mesh.writeManifest('60-strict.yaml', policy);
     await eventually('the end of plaintext', async () =>
       (await statusOf(outsider, 'frontend.a')) === null ? true : undefined,
     );
@@ -149,5 +151,5 @@ test('Permissive and Strict, of mesh, namespace and workload, fail no request of
   expect(errors).toEqual({});
   expect(statuses).toEqual({ '200': total });
   await caller.tcpClose('held');
-  claim('strict-ready', `failed of ${total} requests during ${2 * targets.length} switches:`, 0);
+  claim('strict-ready', `failed of ${total} requests during ${2 * policies.length} switches:`, 0);
 });
