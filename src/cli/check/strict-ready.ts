@@ -43,9 +43,9 @@ export function watchedMs(views: readonly PlaintextView[]): number {
 }
 
 /**
- * Judges by what every replica has heard within the window. A sidecar tells the replica that it is
- * connected to, so that a replica that has begun to listen later may have missed what another was told
- * before it ended.
+ * Judges by what every replica has heard within the window. A sidecar tells whichever replica its
+ * workers are connected to, so that one that has begun to listen later may stand for one that has
+ * taken what it was told with it.
  */
 export function judgeStrict(
   views: readonly PlaintextView[],
