@@ -23,7 +23,9 @@ export function watchExpiry(options: {
       const key = `${what} ${root} ${String(notAfterMs)} ${String(level)}`;
       if (nowMs - (told.get(key) ?? Number.NEGATIVE_INFINITY) < againMs) continue;
       told.set(key, nowMs);
-      const fields = { what, root, notAfter: new Date(notAfterMs).toISOString(), level, remedy };
+      // Not `level`, which is the line's own.
+      const notAfter = new Date(notAfterMs).toISOString();
+      const fields = { what, root, notAfter, withinDays: level, remedy };
       if (level <= 7) logger.error('a certificate of the authority ends soon', fields);
       else logger.warn('a certificate of the authority ends soon', fields);
     }

@@ -44,6 +44,8 @@ export interface Replica extends RunningController {
 export interface ReplicaProcess {
   readonly name: string;
   readonly address: string;
+  readonly adminSocket: string;
+  readonly healthUrl: string;
   /** Who it is to the API server. */
   readonly user: string;
   /** Its log so far, at level warn. */
@@ -154,9 +156,12 @@ async function startProcess(
   await bind(from.client, user);
   const kubeconfig = await from.server.kubeconfigFor(user);
   const address = `127.0.0.1:${String(await freePort())}`;
+  const health = `127.0.0.1:${String(await freePort())}`;
+  const adminSocket = join(from.folder, `${name}.sock`);
   const flags = {
     ...{ kubeconfig, replica: name, listen: address, 'log-level': 'warn' },
-    'admin-socket': join(from.folder, `${name}.sock`),
+    'admin-socket': adminSocket,
+    'health-listen': health,
     'server-name': 'skerry.skerry-system.svc',
   };
   const program = join(import.meta.dirname, '../../../../dist/skerry.js');
@@ -175,7 +180,10 @@ async function startProcess(
       reject(new Error(`the control plane ended: ${said}`));
     });
   });
-  return { name, address, user, said: () => said, signal: (signal) => void child.kill(signal) };
+  return {
+    ...{ name, address, adminSocket, healthUrl: `http://${health}`, user, said: () => said },
+    signal: (signal) => void child.kill(signal),
+  };
 }
 
 /** An API server with everything that `skerry install` applies. */
