@@ -54,7 +54,7 @@ async function intrude(credentials: Credentials): Promise<{ body: string; error?
     ...{ host: '10.66.3.1', port: 9080, alpn: ['skerry-http'] },
     ...{ send: 'GET / HTTP/1.1\r\nhost: ratings.c\r\n\r\n', ...credentials },
   });
-  return { body, ...(error !== undefined && { error }) };
+  return { body, ...(error !== null && { error }) };
 }
 
 async function ca(...args: readonly string[]): Promise<string> {
