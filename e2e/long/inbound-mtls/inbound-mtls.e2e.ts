@@ -91,6 +91,12 @@ describe('ports', () => {
     await apply('shop/near', pods, { mode: 'Strict', ports: { '9090': 'Disabled' } });
     await untilPlaintext(['refused', 'answered']);
     await untilIdentities([identity, null]);
+    const { stdout } = await mesh
+      .controlPlane()
+      .skerry(['explain', 'web/client', 'catalog.shop:90', 'GET', '/', '-f', mesh.directory]);
+    expect(stdout.replaceAll(/ +/g, ' ')).toContain(
+      `plaintext to ${reports}, where mTLS is Disabled TrafficPolicy shop/near spec.inbound.mtls`,
+    );
   });
 });
 

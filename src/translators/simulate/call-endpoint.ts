@@ -9,6 +9,7 @@ import type {
   OutsideTlsIr,
 } from '../../ir/index.js';
 import { spiffeId, type Pod, type SpiffeId } from '../../model/index.js';
+import { mtlsFeature } from '../policies/mtls/feature.js';
 import type { Call, Outcome, Step } from './explain.js';
 import { shareByGroup } from './group-shares.js';
 import { judge } from './judge.js';
@@ -28,6 +29,10 @@ export function toStep(at: Step['at']): (setting: SettingIr) => Step {
 
 function portOf(ports: readonly InboundPortIr[], port: number): InboundPortIr | undefined {
   return ports.find((one) => one.port === port) ?? ports.find((one) => one.port === undefined);
+}
+
+function isAboutMtls({ field }: Origin): boolean {
+  return field === mtlsFeature.section;
 }
 
 /** Who may answer there behind mutual TLS. */
@@ -70,12 +75,16 @@ export function judgeEndpoint(
   const inbound = owner && view.inbound(owner);
   const port = inbound && portOf(inbound.ports, endpoint.port);
   const outside = isMeshed ? undefined : sayOutside(cluster.tls.outside);
+  // Its sidecar takes plaintext alone there, so callers hold it for one outside.
+  const isDisabled = owner?.isInMesh === true && port?.mtls === 'Disabled';
+  const why = isDisabled ? ', where mTLS is Disabled' : ', which is not in the mesh';
+  const disabledBy = isDisabled ? port.origins.filter(isAboutMtls) : [];
   const tls: Step = {
     at: 'tls',
     says: usesMtls
       ? `mutual TLS to ${text}, which must prove ${identitiesAt(cluster, endpoint).join(' or ')}`
-      : `${outside ?? 'plaintext'} to ${text}${isMeshed ? '' : ', which is not in the mesh'}`,
-    from: originTexts(cluster.tls.origins),
+      : `${outside ?? 'plaintext'} to ${text}${isMeshed ? '' : why}`,
+    from: originTexts([...cluster.tls.origins, ...disabledBy]),
   };
   const unmeshed = outside === undefined ? ('plaintext' as const) : ('origination' as const);
   const reached = {

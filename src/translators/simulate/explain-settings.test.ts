@@ -112,4 +112,22 @@ describe('TLS', () => {
   ])('%s', (mode, expected) => {
     expect(tlsSteps(mode)).toEqual(expected);
   });
+
+  test('to a port that takes none says by whose word', () => {
+    const { view } = compile(
+      ...[cart, aSlice('cart', ['10.1.0.1']), server, client],
+      aPolicy('bare', {
+        targets: onCart,
+        mtls: { mode: 'Disabled', ports: new Map(), isFloor: false },
+      }),
+    );
+    const query = { from: 'web/client', to: 'cart.shop:80', method: 'GET', path: '/', headers: {} };
+    const explained = explainQuery(view, query, 'cluster.local');
+    if (!explained.ok) throw new Error(explained.error);
+    expect(explained.value.steps.find(({ at }) => at === 'tls')).toEqual({
+      at: 'tls',
+      says: 'plaintext to 10.1.0.1:8080, where mTLS is Disabled',
+      from: ['TrafficPolicy shop/bare spec.inbound.mtls'],
+    });
+  });
 });

@@ -110,8 +110,8 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
     weight: 1,
   };
   const host = wire === 'http' ? view.virtualHost(call.from, ip, call.port) : undefined;
+  const says = `no policy speaks of routes to ${address}`;
   if (host === undefined) {
-    const says = `no policy speaks of routes to ${address}`;
     const route = wire === 'http' ? view.outboundRoutes(call.from).route : undefined;
     const settings = (route?.settings ?? []).map(toStep('route'));
     const steps: Step[] = [{ at: 'route', says, from: [] }, ...settings];
@@ -138,7 +138,10 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
   }));
   const { route } = matched;
   const from = originTexts(route.origins);
-  const steps: Step[] = [...passed, { at: 'route', says: `route ${route.name} takes it`, from }];
+  // One that holds settings alone: the call goes where it would go without it.
+  const isPlain = route.origins.length === 0;
+  const taken: Step = { at: 'route', says: isPlain ? says : `route ${route.name} takes it`, from };
+  const steps: Step[] = [...passed, taken];
   switch (route.action.kind) {
     case 'forward': {
       const { clusters } = route.action;
@@ -150,7 +153,7 @@ function chooseClusters(view: MeshView, call: Call, ip: string, wire: Wire): Way
         const facts = { route: route.name, status: answer.status };
         return { steps, clusters: [], answered, facts };
       }
-      const facts = { route: route.name, ...toRouteFacts(view, route) };
+      const facts = { ...(isPlain ? {} : { route: route.name }), ...toRouteFacts(view, route) };
       const sent = forwardedBy(route, call);
       return { steps, clusters: clusters.length === 0 ? [own] : clusters, sent, facts };
     }
