@@ -176,7 +176,7 @@ const header = [
 export function formatCertificates(report: CertificatesReport): string {
   return [
     `${String(report.sidecars)} simulated sidecars with new keys connect at once to one control plane; each gets everything that an idle sidecar is sent, and a certificate of its own.`,
-    'The control plane has real-time priority, so that what is told of its event loop is its own doing.',
+    'The control plane goes before all else on the machine, so that what is told of its event loop is its own doing.',
     'FIRST to ALL: from the start to the certificate, medians of the storms; SIGN: at most, worst storm; STALL: the longest that the event loop was held, of all storms.',
     '',
     formatTable(header, report.rows.map(rowOf)),
