@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { argv, exit, stderr } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { leanClient } from './lean-client.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -55,6 +56,7 @@ export async function build() {
     target: 'node20',
     format: 'esm',
     packages: 'external',
+    plugins: [leanClient],
     sourcemap: true,
     logLevel: 'warning',
   });

@@ -28,6 +28,7 @@ import {
   runtimeLinks,
 } from './cni-runtime.mjs';
 import { ensureEnvoy, envoyVersion } from './envoy-path.mjs';
+import { leanClient } from './lean-client.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -49,7 +50,7 @@ async function bundle(entryPoints, outdir) {
   await build({
     ...{ entryPoints, outdir, absWorkingDir: root, bundle: true, logLevel: 'warning' },
     ...{ platform: 'node', target: 'node20', format: 'esm', outExtension: { '.js': '.mjs' } },
-    ...{ minifyWhitespace: true, banner: { js: banner } },
+    ...{ minifyWhitespace: true, banner: { js: banner }, plugins: [leanClient] },
   });
 }
 

@@ -29,6 +29,7 @@ export class Derivation<I, R> implements Step {
   /** Keys of input rows to rerun. */
   readonly dirty = new Set<string>();
   readonly #options: DerivationOptions<I, R>;
+  /** The rows that have read something. */
   readonly #rows = new Map<string, Row>();
 
   /** Follows the input from now on; the input must be empty. */
@@ -62,19 +63,16 @@ export class Derivation<I, R> implements Step {
 
   #remove(key: string): void {
     const row = this.#rows.get(key);
-    if (row === undefined) return;
-    this.#options.recorder.forget(row);
-    this.#rows.delete(key);
+    if (row !== undefined) {
+      this.#options.recorder.forget(row);
+      this.#rows.delete(key);
+    }
     this.#options.sink.remove(key);
   }
 
   #rerun(key: string, input: I, failures: Failure[]): void {
     const { fn, place, read, recorder, sink } = this.#options;
-    let row = this.#rows.get(key);
-    if (row === undefined) {
-      row = { key, dirty: this.dirty, topics: [] };
-      this.#rows.set(key, row);
-    }
+    const row = this.#rows.get(key) ?? { key, dirty: this.dirty, topics: [] };
     try {
       recorder.record(row, place, () => {
         sink.put(key, fn(input, key, read));
@@ -82,5 +80,7 @@ export class Derivation<I, R> implements Step {
     } catch (error) {
       failures.push({ collection: place.name, key, error });
     }
+    if (row.topics.length === 0) this.#rows.delete(key);
+    else this.#rows.set(key, row);
   }
 }

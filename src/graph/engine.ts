@@ -101,7 +101,6 @@ class Engine implements Graph {
     this.#isTurning = true;
     try {
       this.#generation += 1;
-      for (const table of this.#tables) table.changed = [];
       for (const [table, rows] of writes) {
         for (const [key, value] of rows) table.put(key, value);
       }
@@ -115,6 +114,7 @@ class Engine implements Graph {
       return { generation: this.#generation, outputs: this.#changedOutputs(), reruns, failures };
     } finally {
       this.#isTurning = false;
+      for (const table of this.#tables) table.changed = [];
     }
   }
 

@@ -1,4 +1,5 @@
 /** A lookup: the rows of a collection by keys computed from them. Mutable, hot. */
+import { each, excluding, fewOf, includes, including, membersOf, sizeOf, type Few } from './few.js';
 import type { Freeze } from './freeze.js';
 import type { Failure } from './graph.js';
 import { type Place, Topic } from './recorder.js';
@@ -14,7 +15,7 @@ export interface IndexOptions<V> {
 }
 
 interface Bucket<V> {
-  readonly members: Set<string>;
+  members: Few<string>;
   readonly topic: Topic;
   /** The rows in order, until something changes. */
   rows: readonly V[] | undefined;
@@ -22,15 +23,13 @@ interface Bucket<V> {
   announced: number;
 }
 
-const noKeys: ReadonlySet<string> = new Set();
-
 /** An index over a table, brought up to date by {@link IndexTable.advance}. */
 export class IndexTable<V> implements Step {
   readonly place: Place;
   /** Keys of rows that have changed. */
   readonly dirty = new Set<string>();
   readonly #options: IndexOptions<V>;
-  readonly #keysByRow = new Map<string, ReadonlySet<string>>();
+  readonly #keysByRow = new Map<string, Few<string>>();
   readonly #buckets = new Map<string, Bucket<V>>();
   #pass = 0;
 
@@ -45,13 +44,15 @@ export class IndexTable<V> implements Step {
   advance(failures: Failure[]): number {
     this.#pass += 1;
     for (const key of this.dirty) {
-      const before = this.#keysByRow.get(key) ?? noKeys;
-      const after = this.#keysOf(key, failures) ?? before;
-      for (const indexKey of before) {
-        if (!after.has(indexKey)) this.#leave(indexKey, key);
-      }
-      for (const indexKey of after) this.#enter(indexKey, key);
-      if (after.size === 0) this.#keysByRow.delete(key);
+      const before = this.#keysByRow.get(key);
+      const after = this.#keysOf(key, before, failures);
+      each(before, (indexKey) => {
+        if (!includes(after, indexKey)) this.#leave(indexKey, key);
+      });
+      each(after, (indexKey) => {
+        this.#enter(indexKey, key);
+      });
+      if (after === undefined) this.#keysByRow.delete(key);
       else this.#keysByRow.set(key, after);
     }
     this.dirty.clear();
@@ -72,11 +73,10 @@ export class IndexTable<V> implements Step {
 
   #rowsOf(bucket: Bucket<V>): readonly V[] {
     if (bucket.rows === undefined) {
-      const rows: V[] = [];
-      for (const key of [...bucket.members].sort(compareKeys)) {
+      const rows = [...membersOf(bucket.members)].sort(compareKeys).flatMap((key) => {
         const row = this.#options.table.rows.get(key);
-        if (row !== undefined) rows.push(row);
-      }
+        return row === undefined ? [] : [row];
+      });
       this.#options.freeze?.(rows);
       bucket.rows = rows;
     }
@@ -87,15 +87,15 @@ export class IndexTable<V> implements Step {
     return { dependencies: 0, topics: this.#buckets.size };
   }
 
-  /** Undefined when `keysOf` threw. */
-  #keysOf(key: string, failures: Failure[]): ReadonlySet<string> | undefined {
+  /** The keys of a row; those of before when `keysOf` throws. */
+  #keysOf(key: string, before: Few<string>, failures: Failure[]): Few<string> {
     const row = this.#options.table.rows.get(key);
-    if (row === undefined) return noKeys;
+    if (row === undefined) return undefined;
     try {
-      return new Set(this.#options.keysOf(row, key));
+      return fewOf(this.#options.keysOf(row, key));
     } catch (error) {
       failures.push({ collection: this.place.name, key, error });
-      return undefined;
+      return before;
     }
   }
 
@@ -105,7 +105,7 @@ export class IndexTable<V> implements Step {
       const topic = new Topic(indexKey, () => {
         this.#dropIfUnused(indexKey);
       });
-      bucket = { members: new Set(), topic, rows: undefined, announced: 0 };
+      bucket = { members: undefined, topic, rows: undefined, announced: 0 };
       this.#buckets.set(indexKey, bucket);
     }
     return bucket;
@@ -113,13 +113,13 @@ export class IndexTable<V> implements Step {
 
   #enter(indexKey: string, key: string): void {
     const bucket = this.#bucket(indexKey);
-    bucket.members.add(key);
+    bucket.members = including(bucket.members, key);
     this.#announce(bucket);
   }
 
   #leave(indexKey: string, key: string): void {
     const bucket = this.#bucket(indexKey);
-    bucket.members.delete(key);
+    bucket.members = excluding(bucket.members, key);
     this.#announce(bucket);
     this.#dropIfUnused(indexKey);
   }
@@ -134,8 +134,7 @@ export class IndexTable<V> implements Step {
 
   #dropIfUnused(indexKey: string): void {
     const bucket = this.#buckets.get(indexKey);
-    if (bucket?.members.size === 0 && bucket.topic.readers.size === 0) {
-      this.#buckets.delete(indexKey);
-    }
+    if (bucket === undefined || sizeOf(bucket.members) > 0) return;
+    if (bucket.topic.isUnread()) this.#buckets.delete(indexKey);
   }
 }

@@ -1,5 +1,7 @@
 /** Who has read what: the recording of reads and the subscriptions made of them. Mutable, hot. */
 
+import { each, excluding, including, sizeOf, type Few } from './few.js';
+
 /** Where a collection or lookup stands in its graph. */
 export interface Place {
   /** Identity of the graph. */
@@ -21,7 +23,7 @@ export interface Row {
 /** Something that can be read and can change: one row, a lookup's bucket, a whole collection. */
 export class Topic {
   readonly key: string;
-  readonly readers = new Set<Row>();
+  #readers: Few<Row>;
   /** The run that has read it last; makes noting a second read of one run free. */
   lastRun = 0;
   readonly #whenUnread: (topic: Topic) => void;
@@ -34,14 +36,28 @@ export class Topic {
 
   /** Has every reader rerun. */
   announce(): void {
-    for (const row of this.readers) row.dirty.add(row.key);
+    each(this.#readers, markDirty);
+  }
+
+  /** Whether nobody has read it. */
+  isUnread(): boolean {
+    return sizeOf(this.#readers) === 0;
+  }
+
+  /** Takes a reader; taking it twice is taking it once. */
+  join(row: Row): void {
+    this.#readers = including(this.#readers, row);
   }
 
   /** Forgets a reader. */
   leave(row: Row): void {
-    this.readers.delete(row);
-    if (this.readers.size === 0) this.#whenUnread(this);
+    this.#readers = excluding(this.#readers, row);
+    if (this.isUnread()) this.#whenUnread(this);
   }
+}
+
+function markDirty(row: Row): void {
+  row.dirty.add(row.key);
 }
 
 /** Notes the reads of the one row function that is running. */
@@ -63,8 +79,9 @@ export class Recorder {
     } finally {
       this.#reader = undefined;
       const before = row.topics;
-      row.topics = this.#topics;
-      for (const topic of row.topics) topic.readers.add(row);
+      // A copy has no room to grow, of which the list that was pushed to has much.
+      row.topics = this.#topics.slice();
+      for (const topic of row.topics) topic.join(row);
       for (const topic of before) {
         if (topic.lastRun !== this.#run) topic.leave(row);
       }

@@ -12,7 +12,7 @@ export function compareKeys(a: string, b: string): number {
 export class Table<V> {
   readonly place: Place;
   readonly rows = new Map<string, V>();
-  /** Keys changed in the turn under way (or the last one), each once. */
+  /** Keys changed in the turn under way, each once. */
   changed: string[] = [];
   /** Work lists that take every changed key: derived collections and lookups over this one. */
   readonly followers: Set<string>[] = [];

@@ -29,8 +29,8 @@ export interface Credentials {
 const freshMs = 5_000;
 
 async function load(options: CredentialsOptions): Promise<KubeConfig> {
-  // Loaded late: the package takes most of a second, and most commands never speak to a cluster.
-  const { KubeConfig: Config } = await import('@kubernetes/client-node');
+  // Loaded late: most commands never speak to a cluster.
+  const { KubeConfig: Config } = await import('./library.js');
   const config = new Config();
   if (options.kubeconfig !== undefined) config.loadFromFile(options.kubeconfig);
   else config.loadFromDefault();

@@ -42,7 +42,7 @@ export async function runInContainer(
   config: KubeConfig,
   request: ExecRequest,
 ): Promise<ExecResult> {
-  const { Exec } = await import('@kubernetes/client-node');
+  const { Exec } = await import('./library.js');
   const out = new PassThrough();
   const err = new PassThrough();
   const said = Promise.all([text(out), text(err)]);
