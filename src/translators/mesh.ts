@@ -17,7 +17,8 @@ import type { Scoped, ScopedResource } from './scoped-resource.js';
 import type { PolicyForm } from './to-ir/attach.js';
 import type { CallerPod } from './to-ir/attach-outbound.js';
 import type { CalledHost } from './to-ir/called-host.js';
-import type { InboundDecision } from './to-ir/inbound.js';
+import type { ClassDecision } from './to-ir/inbound.js';
+import type { InboundDecision } from './to-ir/inbound-class.js';
 import type { DestinationTables } from './to-ir/endpoints.js';
 import type { ProtocolTables } from './to-ir/tables.js';
 import type { VirtualHostDecision } from './to-ir/virtual-host.js';
@@ -107,7 +108,10 @@ export interface MeshContext {
   readonly sources: PipelineSources;
   readonly tables: ProtocolTables & DestinationTables;
   readonly settings: PipelineSettings;
-  readonly servers: Collection<InboundDecision>;
+  /** By class key. */
+  readonly classDecisions: Collection<ClassDecision>;
+  /** The class key of each sidecar's pod. */
+  readonly classKeys: Collection<string>;
   readonly virtualHosts: Collection<VirtualHostDecision>;
   readonly namespaceHosts: Mesh['namespaceHosts'];
   readonly outboundRoutes: Mesh['outboundRoutes'];

@@ -1,8 +1,9 @@
 /** The collections that leave the graph: encoded resources, and what is wrong with the users' objects. */
 import type { Collection } from '../graph/index.js';
+import { podScope } from '../ir/index.js';
 import type { Mesh, MeshContext } from './mesh.js';
 import { defineCredentials } from './pipeline-credentials.js';
-import { share, type ScopedResource } from './scoped-resource.js';
+import { inScope, toShared, type ScopedResource } from './scoped-resource.js';
 import * as spelled from './spelled.js';
 import { scopedKey } from './to-ir/called-host.js';
 import { toDiagnostics, type Finding } from './to-ir/finding.js';
@@ -19,12 +20,20 @@ export function defineEncoded(
   { families, byCaller, placed, routed }: Pick<Mesh, 'families' | 'byCaller' | 'placed' | 'routed'>,
   outbound: Mesh['outbound'],
 ): readonly Collection<ScopedResource>[] {
-  const { graph, sources, tables, settings, servers } = context;
+  const { graph, sources, tables, settings, classKeys, classDecisions } = context;
   const { virtualHosts, namespaceHosts, outboundRoutes } = context;
-  const inbound = graph.derive('inbound', servers, ({ ir }) => toShapedInbound(ir));
+  const inbound = graph.derive('inbound', classDecisions, toShapedInbound);
   const shapes = graph.expand('inbound-shapes', inbound, ({ key, shape }) => [[key, shape]]);
   const encodedShapes = graph.derive('encoded-inbound-shapes', shapes, (shape) =>
     spelled.encodeInbound(shape, settings),
+  );
+  const encodedClasses = graph.derive(
+    'encoded-inbound-classes',
+    inbound,
+    ({ key, origins }, _key, read) =>
+      read
+        .get(encodedShapes, key)
+        ?.map((resource) => toShared(resource, { isEager: true, origins })),
   );
   const readiness = graph.derive('readiness', sources.pods, toReadiness);
   return [
@@ -65,9 +74,9 @@ export function defineEncoded(
     ...outbound.map((rows) =>
       graph.derive(`encoded-${rows.name}`, rows, (row) => spelled.outboundResource(row, settings)),
     ),
-    graph.expand('encoded-inbound', inbound, ({ pod, key, origins }, _key, read) =>
-      (read.get(encodedShapes, key) ?? []).map((resource) =>
-        spelled.keyed(share(resource, { scope: pod, isEager: true, origins })),
+    graph.expand('encoded-inbound', tables.sidecars, ({ namespace, name }, pod, read) =>
+      (read.get(encodedClasses, read.get(classKeys, pod) ?? '') ?? []).map((resource) =>
+        spelled.keyed(inScope(podScope(namespace, name), resource)),
       ),
     ),
     ...outboundRoutes.map((rows) =>
@@ -81,8 +90,8 @@ export function defineEncoded(
 
 /** What is wrong with each object, by kind. */
 export function defineDiagnostics(context: MeshContext): Mesh['diagnostics'] {
-  const { graph, sources, tables, settings, servers, virtualHosts } = context;
-  const found = [servers, virtualHosts].map((rows) => {
+  const { graph, sources, tables, settings, classDecisions, virtualHosts } = context;
+  const found = [classDecisions, virtualHosts].map((rows) => {
     const findings: Collection<readonly Finding[]> = graph.derive(
       `${rows.name}-findings`,
       rows,

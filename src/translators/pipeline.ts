@@ -1,7 +1,7 @@
 /** The collections of the mesh, from sources to decisions; clusters and outputs have files of their own. */
 import { createGraph, type Graph } from '../graph/index.js';
 import { formatAddress, meshScope, namespaceScope, type Scope } from '../ir/index.js';
-import type { Mesh, PipelineSources } from './mesh.js';
+import type { Mesh, MeshContext, PipelineSources } from './mesh.js';
 import { defineFamilies } from './pipeline-clusters.js';
 import type { PipelineSettings } from './pipeline-contract.js';
 import { defineDiagnostics, defineEncoded } from './pipeline-outputs.js';
@@ -13,7 +13,8 @@ import { toCalledHosts, toHostVariants } from './to-ir/called-host.js';
 import { vipOwner } from './to-ir/destination.js';
 import * as groups from './to-ir/endpoint-group.js';
 import { toPlaintextPorts } from './to-ir/endpoints.js';
-import { toInbound } from './to-ir/inbound.js';
+import { decideInbound } from './to-ir/inbound.js';
+import { toClassKey, toInbound } from './to-ir/inbound-class.js';
 import * as listeners from './to-ir/outbound-listener.js';
 import { hasRouteSettings } from './to-ir/outbound-settings.js';
 import type {
@@ -45,9 +46,7 @@ export function defineMesh(settings: PipelineSettings): Mesh {
     ),
     sources,
   );
-  const servers = graph.derive('inbound-decisions', tables.sidecars, (row, _key, read) =>
-    toInbound(row, read, tables, settings),
-  );
+  const { servers, ...classes } = defineServers(graph, tables, settings);
   const serversByPolicy = graph.lookup('servers-by-policy', servers, ({ policies }) => policies);
   const hosts = graph.expand('called-hosts', sources.services, (row, _key, read) =>
     toCalledHosts(row, read, tables),
@@ -72,8 +71,8 @@ export function defineMesh(settings: PipelineSettings): Mesh {
     sources,
     tables: destinations,
     settings,
-    servers,
     virtualHosts,
+    ...classes,
     ...wide,
   };
   const own = defineFamilies(context);
@@ -284,6 +283,28 @@ function defineProtocols(
     ),
     httpByPort: graph.lookup('http-by-port', http, ({ port }) => [String(port)]),
   };
+}
+
+/** What workloads accept: decided once for each class of them. */
+function defineServers(
+  graph: Graph,
+  tables: ProtocolTables,
+  settings: PipelineSettings,
+): Pick<Mesh, 'servers'> & Pick<MeshContext, 'classKeys' | 'classDecisions'> {
+  const classKeys = graph.derive('inbound-class-keys', tables.sidecars, (row, _key, read) =>
+    toClassKey(row, read, tables),
+  );
+  // Each by one of its pods, which stands for all.
+  const classes = graph.expand('inbound-classes', classKeys, (key, pod) => [[key, pod]]);
+  const classDecisions = graph.derive('inbound-class-decisions', classes, (pod, _key, read) => {
+    const sidecar = read.get(tables.sidecars, pod);
+    return sidecar === undefined ? undefined : decideInbound(sidecar, read, tables, settings);
+  });
+  const servers = graph.derive('inbound-decisions', tables.sidecars, (row, pod, read) => {
+    const decided = read.get(classDecisions, read.get(classKeys, pod) ?? '');
+    return decided === undefined ? undefined : toInbound(row, decided);
+  });
+  return { servers, classKeys, classDecisions };
 }
 
 /** What routes hold where no virtual host of an address does. */

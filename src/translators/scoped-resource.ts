@@ -45,21 +45,36 @@ export function encodeNamed(
   return { typeUrl, name, version: versionOf(bytes), bytes };
 }
 
-/** Puts an encoded message into its scope. */
-export function share(
+/** An encoded message with what streams need to know of it. */
+export function toShared(
   encoded: EncodedResource,
-  { scope, isEager, isEmpty = false, origins }: Sharing,
-): ScopedResource & { readonly scope: Scope } {
+  { isEager, isEmpty = false, origins }: Omit<Sharing, 'scope'>,
+): SharedResource {
   const byText = new Map<string, SharedResource['origins'][number]>();
   for (const { object, hash } of origins) {
     byText.set(`${object} ${hash ?? ''}`, { object, ...(hash === undefined ? {} : { hash }) });
   }
-  const { typeUrl, name } = encoded;
-  const resource = {
-    ...encoded,
+  return {
     isEager,
-    ...(isEmpty ? { isEmpty } : {}),
     origins: [...byText.values()],
+    ...encoded,
+    ...(isEmpty ? { isEmpty } : {}),
   };
+}
+
+/** A resource in a scope. */
+export function inScope(
+  scope: Scope,
+  resource: SharedResource,
+): ScopedResource & { readonly scope: Scope } {
+  const { typeUrl, name } = resource;
   return { scope, typeUrl, name, resource };
+}
+
+/** Puts an encoded message into its scope. */
+export function share(
+  encoded: EncodedResource,
+  { scope, ...sharing }: Sharing,
+): ScopedResource & { readonly scope: Scope } {
+  return inScope(scope, toShared(encoded, sharing));
 }

@@ -114,7 +114,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
         next.set(meta.key, former);
         continue;
       }
-      const entry = { ...meta, value: options.read(object) };
+      const entry = { value: options.read(object), ...meta };
       next.set(meta.key, entry);
       changes.push({ key: meta.key, value: entry.value });
     }
@@ -147,7 +147,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
       return;
     }
     const value = options.read(object);
-    held.set(meta.key, { ...meta, value });
+    held.set(meta.key, { value, ...meta });
     options.onChange([{ key: meta.key, value }]);
   };
 

@@ -61,8 +61,8 @@ export function createRowTable(): RowTable {
     }
     if (former !== undefined && isDeepStrictEqual(former.value, row.value)) return undefined;
     const { ref } = parsed;
-    rows.set(id, { ...row, ref });
-    return { ...row, key, ref };
+    rows.set(id, { ref, ...row });
+    return { key, ref, ...row };
   };
 
   return {

@@ -27,7 +27,7 @@ export interface DestinationTables extends EndpointTables {
 /** The modes of a workload that takes no mesh TLS on some port; undefined for all others. */
 export function toPlaintextPorts({ ports }: InboundIr): PortModes | undefined {
   if (!ports.some(({ mtls }) => mtls === 'Disabled')) return undefined;
-  return ports.map(({ port, mtls }) => ({ ...(port === undefined ? {} : { port }), mtls }));
+  return ports.map(({ port, mtls }) => ({ mtls, ...(port === undefined ? {} : { port }) }));
 }
 
 /** Whether callers in the mesh speak mesh TLS to this port of a workload that has a sidecar. */

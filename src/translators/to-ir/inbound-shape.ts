@@ -1,21 +1,12 @@
 /** Inbound sides that are spelled alike: most workloads of a mesh differ in their provenance only. */
 import { versionOf } from '../../envoy/index.js';
-import {
-  podScope,
-  type AuthorizationIr,
-  type InboundIr,
-  type InboundPortIr,
-  type Origin,
-  type Scope,
-} from '../../ir/index.js';
+import type { AuthorizationIr, InboundIr, InboundPortIr, Origin } from '../../ir/index.js';
 
 /** What Envoy is told. */
 export type InboundShape = Pick<InboundIr, 'ports' | 'isDraining'>;
 
-/** A workload's inbound side, parted into what Envoy is told and where that comes from. */
+/** An inbound side, parted into what Envoy is told and where that comes from. */
 export interface ShapedInbound {
-  /** The workload's own scope. */
-  readonly pod: Scope;
   /** The same for what is spelled alike, and for nothing else. */
   readonly key: string;
   /** Without provenance. */
@@ -24,7 +15,7 @@ export interface ShapedInbound {
 }
 
 /** Parts an inbound side. */
-export function toShapedInbound(ir: InboundIr): ShapedInbound {
+export function toShapedInbound(ir: InboundShape): ShapedInbound {
   const shape: InboundShape = {
     ports: ir.ports.map(withoutOrigins),
     isDraining: ir.isDraining,
@@ -32,9 +23,7 @@ export function toShapedInbound(ir: InboundIr): ShapedInbound {
   const bytes = new TextEncoder().encode(JSON.stringify(shape));
   // Twice 64 bits: nobody can make a workload's ports pass for another's.
   const key = `${versionOf(bytes)}${versionOf(bytes.toReversed())}`;
-  const cut = ir.pod.indexOf('/');
-  const pod = podScope(ir.pod.slice(0, cut), ir.pod.slice(cut + 1));
-  return { pod, key, shape, origins: originsOf(ir) };
+  return { key, shape, origins: originsOf(ir) };
 }
 
 function withoutOrigins(port: InboundPortIr): InboundPortIr {
@@ -61,7 +50,7 @@ function strip({ deny, allow, otherwise }: AuthorizationIr): AuthorizationIr {
   };
 }
 
-function originsOf(ir: InboundIr): readonly Origin[] {
+function originsOf(ir: InboundShape): readonly Origin[] {
   return ir.ports.flatMap(({ http, tcp, shadow, jwt, rateLimit, connections, origins }) => {
     const verdicts = [http, tcp, ...(shadow === undefined ? [] : [shadow.http, shadow.tcp])];
     const rules = verdicts.flatMap(({ deny, allow, otherwise }) => [...deny, ...allow, otherwise]);

@@ -27,9 +27,8 @@ import { matchesNamespace } from './labels.js';
 import type { PolicyTables } from './tables.js';
 import type { Sidecar } from './workload.js';
 
-/** What was decided for one workload, and what was found wrong on the way. */
-export interface InboundDecision {
-  readonly ir: InboundIr;
+/** What was decided for one workload and all of its class, and what was found wrong on the way. */
+export interface ClassDecision extends Pick<InboundIr, 'ports' | 'isDraining'> {
   /** Policies that reach it, sorted. */
   readonly policies: readonly PolicyKey[];
   readonly findings: readonly Finding[];
@@ -41,13 +40,13 @@ interface Port {
   readonly origins: readonly Origin[];
 }
 
-/** Decides the inbound side of a sidecar's pod. */
-export function toInbound(
+/** Decides the inbound side of a sidecar's pod; it reads of the pod what its class key holds, and no more. */
+export function decideInbound(
   sidecar: Sidecar,
   read: Read,
   tables: PolicyTables,
   settings: { readonly trustDomain: string },
-): InboundDecision {
+): ClassDecision {
   const served = read.find(tables.servedByPod, sidecar.pod);
   const attachments = attachInbound(sidecar, served, read, tables);
   const findings: Finding[] = [];
@@ -62,9 +61,9 @@ export function toInbound(
     findings.push(...more);
     return ir;
   });
-  const { pod, namespace, serviceAccount, labels, ips, isTerminating: isDraining } = sidecar;
   return {
-    ir: { pod, namespace, serviceAccount, labels, ips, isDraining, ports: decided },
+    ports: decided,
+    isDraining: sidecar.isTerminating,
     policies: attachments.map(({ policy }) => policy.key).sort(),
     findings,
   };
@@ -186,9 +185,9 @@ function decidePort(
   ];
   return {
     ir: {
-      ...(port.port === undefined ? {} : { port: port.port }),
       protocol: port.protocol,
       mtls: mtls.mode,
+      ...(port.port === undefined ? {} : { port: port.port }),
       ...(tokens.jwt === undefined ? {} : { jwt: tokens.jwt }),
       ...(limits.rateLimit === undefined ? {} : { rateLimit: limits.rateLimit }),
       ...(connections === undefined ? {} : { connections }),

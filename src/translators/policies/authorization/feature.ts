@@ -48,10 +48,10 @@ function decide(speakers: readonly Speaker[], context: PortContext): Authorizati
     }
   }
   const otherwise = decideOtherwise(speakers, findings);
-  const decided = { ...tcp, otherwise };
+  const decided = { otherwise, ...tcp };
   return {
     // A port declared TCP is never read as HTTP; if it ever were, the same would hold.
-    http: context.protocol === 'tcp' ? decided : { ...http, otherwise },
+    http: context.protocol === 'tcp' ? decided : { otherwise, ...http },
     tcp: decided,
     findings,
   };
