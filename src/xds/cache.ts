@@ -43,7 +43,8 @@ export interface ResourceCache {
 
 interface Table {
   readonly all: Map<string, XdsResource>;
-  readonly eager: Map<string, XdsResource>;
+  /** Those that are eager; absent while all are, as in most scopes of one pod. */
+  eager?: Map<string, XdsResource>;
 }
 
 interface Watch {
@@ -87,9 +88,11 @@ export function createResourceCache(): ResourceCache {
     }
     const [only] = layers;
     if (only === undefined) return noResources;
-    if (layers.length === 1) return only.eager;
+    if (layers.length === 1) return eagerOf(only);
     const merged = new Map<string, XdsResource>();
-    for (const { all, eager: own } of layers) {
+    for (const layer of layers) {
+      const own = eagerOf(layer);
+      const { all } = layer;
       // A nearer resource that is not eager hides the farther one of its name.
       if (all.size !== own.size && merged.size > 0) {
         for (const name of all.keys()) if (!own.has(name)) merged.delete(name);
@@ -106,10 +109,11 @@ export function createResourceCache(): ResourceCache {
     if (before === resource) return false;
     const wasEager = before?.isEager === true;
     const isEager = resource?.isEager === true;
+    if (resource !== undefined && !isEager) table.eager ??= new Map(table.all);
     if (resource === undefined) table.all.delete(name);
     else table.all.set(name, resource);
-    if (isEager) table.eager.set(name, resource);
-    else table.eager.delete(name);
+    if (isEager) table.eager?.set(name, resource);
+    else table.eager?.delete(name);
     if (wasEager !== isEager) count(eagerCounts, change.typeUrl, name, isEager ? 1 : -1);
     if (table.all.size === 0) dropTable(tables, change.scope, change.typeUrl);
     return before?.version !== resource?.version || wasEager !== isEager;
@@ -213,7 +217,11 @@ function nested<K, V>(map: Map<K, V>, key: K, make: () => V): V {
 
 function tableOf(tables: Map<string, Map<string, Table>>, scope: string, typeUrl: string): Table {
   const types = nested(tables, scope, () => new Map<string, Table>());
-  return nested(types, typeUrl, () => ({ all: new Map(), eager: new Map() }));
+  return nested(types, typeUrl, () => ({ all: new Map() }));
+}
+
+function eagerOf(table: Table): ReadonlyMap<string, XdsResource> {
+  return table.eager ?? table.all;
 }
 
 function dropTable(tables: Map<string, Map<string, Table>>, scope: string, typeUrl: string): void {
