@@ -108,6 +108,7 @@ export interface MeshContext {
   readonly sources: PipelineSources;
   readonly tables: ProtocolTables & DestinationTables;
   readonly settings: PipelineSettings;
+  readonly servers: Collection<InboundDecision>;
   /** By class key. */
   readonly classDecisions: Collection<ClassDecision>;
   /** The class key of each sidecar's pod. */

@@ -46,7 +46,8 @@ export function defineMesh(settings: PipelineSettings): Mesh {
     ),
     sources,
   );
-  const { servers, ...classes } = defineServers(graph, tables, settings);
+  const classes = defineServers(graph, tables, settings);
+  const { servers } = classes;
   const serversByPolicy = graph.lookup('servers-by-policy', servers, ({ policies }) => policies);
   const hosts = graph.expand('called-hosts', sources.services, (row, _key, read) =>
     toCalledHosts(row, read, tables),
@@ -290,7 +291,7 @@ function defineServers(
   graph: Graph,
   tables: ProtocolTables,
   settings: PipelineSettings,
-): Pick<Mesh, 'servers'> & Pick<MeshContext, 'classKeys' | 'classDecisions'> {
+): Pick<MeshContext, 'servers' | 'classKeys' | 'classDecisions'> {
   const classKeys = graph.derive('inbound-class-keys', tables.sidecars, (row, _key, read) =>
     toClassKey(row, read, tables),
   );

@@ -20,7 +20,7 @@ import {
 } from './to-envoy/contract.js';
 import { mayCarryHttp, scopedKey } from './to-ir/called-host.js';
 import type { HeadlessAddress } from './to-ir/endpoint-group.js';
-import type { InboundDecision } from './to-ir/inbound.js';
+import type { InboundDecision } from './to-ir/inbound-class.js';
 import { toClusterSettings } from './to-ir/outbound-settings.js';
 import { noPlacement } from './to-ir/placement.js';
 import type { SourceTables } from './to-ir/tables.js';
