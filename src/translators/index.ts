@@ -22,8 +22,8 @@ export {
   type ChangedCall,
   type ChangedCalls,
   type PlanLimits,
-  type PlanSide,
 } from './simulate/plan/changed-calls.js';
+export type { PlanSide } from './simulate/plan/targets.js';
 export {
   changeKinds,
   verdictWord,

@@ -14,9 +14,10 @@ import { policy } from '../../testing/random-policy.js';
 import { explain, type Explanation } from '../explain.js';
 import { changeBetween, describeState, toCallState } from './call-state.js';
 import { classifyCallers } from './callers.js';
-import { changedCalls, type PlanSide } from './changed-calls.js';
+import { changedCalls } from './changed-calls.js';
 import type { SampleRequest } from './requests.js';
 import { sampleRegex } from './sample-regex.js';
+import type { PlanSide } from './targets.js';
 
 const settings: PipelineSettings = {
   trustDomain: 'cluster.local',
@@ -225,6 +226,21 @@ test.each([
     );
   },
 );
+
+test('callers of whom one alone has a policy of its own are not judged as one', () => {
+  const pods = ['one', 'two'].map((name, index) =>
+    aPod(name, { ips: [`10.1.0.${String(index + 1)}`], labels: { app: name } }),
+  );
+  const targets = [{ kind: 'Pod' as const, selector: { app: 'one' } }];
+  const own = aPolicy('own', { targets, outbound: { tls: { mode: 'Mesh' } } });
+  const side = (...more: Parameters<typeof compileWith>[1][]): PlanSide => {
+    const { view } = compileWith({}, ...pods, ...more);
+    return { view, pods, services: [], clusterDomain: 'cluster.local' };
+  };
+  const { changes } = changedCalls(side(), side(own), limits);
+  expect(changes.length).toBeGreaterThan(0);
+  expect(new Set(changes.flatMap(({ callers }) => callers))).toEqual(new Set(['shop/one']));
+});
 
 test('what is left out for its number is said', () => {
   const [mesh] = fc.sample(wholeMesh, { numRuns: 1, seed: 8 });

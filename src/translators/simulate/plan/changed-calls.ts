@@ -1,11 +1,6 @@
 /** Which calls a change makes different: judged before and after, each class of callers by one of it. */
-import {
-  formatAddress,
-  formatClusterName,
-  type EndpointIr,
-  type InboundPortIr,
-} from '../../../ir/index.js';
-import type { Pod, Service } from '../../../model/index.js';
+import { formatClusterName, type InboundPortIr } from '../../../ir/index.js';
+import type { Pod } from '../../../model/index.js';
 import { explain, type Explanation } from '../explain.js';
 import type { MeshView } from '../mesh-view.js';
 import {
@@ -18,14 +13,14 @@ import {
 } from './call-state.js';
 import { classifyCallers, signatureOf, termsOf, type CallerClass } from './callers.js';
 import { sampleRequests, type SampleRequest } from './requests.js';
-
-/** A compiled mesh, and what is in it. */
-export interface PlanSide {
-  readonly view: MeshView;
-  readonly pods: readonly Pod[];
-  readonly services: readonly Service[];
-  readonly clusterDomain: string;
-}
+import {
+  addressOf,
+  endpointsOf,
+  nobody,
+  targetsOf,
+  type PlanSide,
+  type Target,
+} from './targets.js';
 
 /** Bounds of a plan. */
 export interface PlanLimits {
@@ -64,12 +59,6 @@ export interface ChangedCalls {
   readonly targets: number;
   /** Why calls may change that are not listed; empty: every call of the vocabulary was judged. */
   readonly omissions: readonly string[];
-}
-
-interface Target {
-  readonly host: string;
-  readonly port: number;
-  readonly name: string;
 }
 
 /** Judges and compares. */
@@ -200,9 +189,16 @@ function looksOf(
       idOf(after.view.outboundRoutes(each.after).route),
       // The same cluster may have other endpoints there.
       JSON.stringify([before.view.zone(each.before), after.view.zone(each.after)]),
+      // What a pod's own policies say of its calls is said of those to nobody's address too.
+      JSON.stringify([
+        before.view.cluster(each.before, nobodysCluster)?.cluster,
+        after.view.cluster(each.after, nobodysCluster)?.cluster,
+      ]),
     ].join(' '),
   );
 }
+
+const nobodysCluster = formatClusterName({ kind: 'address', wire: 'http', ip: nobody, port: 80 });
 
 type IdOf = (value: object | undefined) => number;
 
@@ -261,12 +257,6 @@ interface Grouped {
   readonly ports: readonly InboundPortIr[];
 }
 
-function addressOf({ view }: PlanSide, { host }: Target): string | undefined {
-  if (/^[\d.]+$/.test(host) || host.includes(':')) return host;
-  const [name = '', namespace = '', ...rest] = host.split('.');
-  return rest.length > 0 ? undefined : view.service(`${namespace}/${name}`)?.clusterIPs[0];
-}
-
 function hostOf(side: PlanSide, pod: Pod, target: Target): ReturnType<MeshView['virtualHost']> {
   const ip = addressOf(side, target);
   return ip === undefined ? undefined : side.view.virtualHost(pod, ip, target.port);
@@ -291,102 +281,4 @@ function portsBehind(side: PlanSide, pod: Pod, target: Target): readonly Inbound
       return named ?? ports.find((each) => each.port === undefined) ?? [];
     });
   });
-}
-
-function endpointsOf(side: PlanSide, pod: Pod, cluster: string): readonly EndpointIr[] {
-  const groups = side.view.cluster(pod, cluster)?.endpoints?.groups ?? [];
-  return groups.flatMap(({ localities }) => localities.flatMap(({ endpoints }) => endpoints));
-}
-
-/** Addresses of nobody, for what egress policies say of them: TEST-NET-1 (RFC 5737). */
-const nobodys: readonly Target[] = [80, 443].map((port) => {
-  const name = formatAddress('192.0.2.1', port);
-  return { host: '192.0.2.1', port, name: `${name}, an address outside` };
-});
-
-/** Every port of every Service on either side, pods behind headless ones, and what is outside. */
-function targetsOf(
-  before: PlanSide,
-  after: PlanSide,
-  classes: readonly CallerClass[],
-): readonly Target[] {
-  const targets = new Map<string, Target>();
-  for (const { services } of [before, after]) {
-    for (const service of services) {
-      for (const { port, transport } of service.ports) {
-        if (transport !== 'TCP' || service.clusterIPs.length === 0) continue;
-        const host = `${service.name}.${service.namespace}`;
-        const name = `${host}:${String(port)}`;
-        targets.set(name, { host, port, name });
-      }
-    }
-  }
-  const pods = new Map<string, Target>();
-  const served = servedBy(after, classes, targets.values());
-  for (const each of classes) addPodTargets(each, pods, served);
-  const sorted = [targets, pods].flatMap((each) =>
-    [...each.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
-  );
-  return [...sorted, ...outsideTargets(before, after, classes)];
-}
-
-/** What egress lists allow on either side, one call for each entry and port, and what is nobody's. */
-function outsideTargets(
-  before: PlanSide,
-  after: PlanSide,
-  classes: readonly CallerClass[],
-): readonly Target[] {
-  const listeners = new Set(
-    classes.flatMap((each) => [
-      before.view.outboundListener(each.before),
-      after.view.outboundListener(each.after),
-    ]),
-  );
-  const targets = new Map<string, Target>();
-  for (const { egress } of listeners) {
-    for (const entry of egress.allow) {
-      const [address = ''] = entry.kind === 'cidr' ? entry.cidr.split('/') : [];
-      const host = entry.kind === 'host' ? entry.host.replace(/^\*/, 'any') : address;
-      for (const port of entry.ports ?? [443]) {
-        const name = entry.kind === 'host' ? `${host}:${String(port)}` : formatAddress(host, port);
-        targets.set(name, { host, port, name: `${name}, outside` });
-      }
-    }
-  }
-  return [...[...targets.values()].sort((a, b) => (a.name < b.name ? -1 : 1)), ...nobodys];
-}
-
-/** The endpoints that these targets lead to without any route. */
-function servedBy(
-  side: PlanSide,
-  [caller]: readonly CallerClass[],
-  targets: Iterable<Target>,
-): ReadonlySet<string> {
-  const served = new Set<string>();
-  if (caller === undefined) return served;
-  for (const target of targets) {
-    const ip = addressOf(side, target);
-    if (ip === undefined) continue;
-    for (const wire of ['http', 'tcp'] as const) {
-      const name = formatClusterName({ kind: 'address', wire, ip, port: target.port });
-      for (const endpoint of endpointsOf(side, caller.after, name)) {
-        served.add(formatAddress(endpoint.ip, endpoint.port));
-      }
-    }
-  }
-  return served;
-}
-
-/** One pod of each class for its ports that no Service leads to: behind headless ones, or for scrapers. */
-function addPodTargets(
-  { before, after }: CallerClass,
-  targets: Map<string, Target>,
-  served: ReadonlySet<string>,
-): void {
-  const [ip] = after.ips;
-  if (ip === undefined || ip !== before.ips[0] || !after.isInMesh) return;
-  for (const { port } of after.containerPorts) {
-    const name = formatAddress(ip, port);
-    if (!served.has(name)) targets.set(name, { host: ip, port, name });
-  }
 }
