@@ -18,8 +18,16 @@ import {
   favourite,
   planFor,
   planSidecars,
+  rarelyUsed,
 } from './mesh.js';
-import { measureChange, measureConnect, policyType, type LoadRig, type Row } from './phases.js';
+import {
+  measureChange,
+  measureConnect,
+  policyType,
+  type LoadChange,
+  type LoadRig,
+  type Row,
+} from './phases.js';
 import type { PlannedSidecar } from './plan.js';
 import type { LayoutReport, LoadReport } from './report.js';
 
@@ -99,7 +107,7 @@ async function measureLayout(
     const restBytes = await residentBytes(controlPlane.child.pid);
     const planned = await planSidecars(cluster, options, layout);
     const rig = await openRig({ cluster, controlPlane, planned, deadline }, stack);
-    const rows = await measureRows(rig, cluster, options, say);
+    const rows = await measureRows(rig, cluster, { ...options, layout }, say);
     return { layout, build, restBytes, rows };
   } finally {
     await stack.unwind();
@@ -133,7 +141,7 @@ async function openRig(
 async function measureRows(
   rig: LoadRig,
   cluster: FilledCluster,
-  options: LoadOptions,
+  { layout, ...options }: LoadOptions & Pick<LayoutReport, 'layout'>,
   say: (text: string) => void,
 ): Promise<readonly Row[]> {
   const has = (suite: LoadOptions['suites'][number]): boolean => options.suites.includes(suite);
@@ -142,11 +150,13 @@ async function measureRows(
   if (has('churn')) {
     say('changing endpoints');
     const move = createMover(cluster, options.endpoints);
-    const endpoint = {
-      ...{ what: 'endpoint change', typeUrl: typeUrls.endpoint, name: clusterNameOf(favourite) },
-      make: () => move(favourite),
-    };
-    rows.push(await measureChange(rig, endpoint, options.rounds));
+    const endpointOf = (what: string, service: number): LoadChange => ({
+      ...{ what, typeUrl: typeUrls.endpoint, name: clusterNameOf(service) },
+      make: () => move(service),
+    });
+    const moves = [endpointOf('endpoint change', favourite)];
+    if (layout === 'on-demand') moves.push(endpointOf('of a Service few use', rarelyUsed(options)));
+    for (const change of moves) rows.push(await measureChange(rig, change, options.rounds));
     say('changing a route policy');
     const route = {
       ...{ what: 'route policy change', typeUrl: policyType, name: vipOf(favourite) },

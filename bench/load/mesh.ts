@@ -36,6 +36,11 @@ export function drawUses({ services, sidecars, used }: LoadSizes): readonly (rea
   });
 }
 
+/** Of the Services that the first sidecar uses, the one of the last rank. */
+export function rarelyUsed(sizes: LoadSizes): number {
+  return Math.max(...(drawUses(sizes)[0] ?? []));
+}
+
 /** The sidecars with their tokens: number i is that of a pod of Service i, each Service's first pods first. */
 export async function planSidecars(
   { client }: FilledCluster,
