@@ -1,4 +1,5 @@
-// What a change must pass: `npm test`, the suites on a real cluster, then the long ones; the last line sums all.
+// What a change must pass: `npm test`, the suites on a real cluster, the long ones, and the guard
+// of what the control plane costs; the last line sums all.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { execPath, exit, stderr, stdout } from 'node:process';
@@ -23,7 +24,8 @@ async function run(script) {
 }
 
 const outcomes = [];
-for (const script of ['test.mjs', 'e2e.mjs', 'e2e-long.mjs']) outcomes.push(await run(script));
+for (const script of ['test.mjs', 'e2e.mjs', 'e2e-long.mjs', 'bench-guard.mjs'])
+  outcomes.push(await run(script));
 const sum = (name) => outcomes.reduce((total, outcome) => total + outcome[name], 0);
 for (const { failures } of outcomes) for (const line of failures) stdout.write(`${line}\n`);
 stdout.write(`${sum('passed')} passed, ${sum('failed')} failed\n`);
