@@ -45,7 +45,12 @@ const stopGraceMs = 2_000;
 export function createWebhookServer(options: WebhookOptions): WebhookServer {
   const { certificate, logger, settings } = options;
   const app = fastify({
-    https: { ...tls, cert: certificate.chain, key: certificate.key },
+    https: {
+      ...{ ...tls, cert: certificate.chain, key: certificate.key },
+      // Who says nothing, or a little at a time, is not kept for the minutes that Node would.
+      ...{ handshakeTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
+      connectionsCheckingInterval: requestTimeoutMs,
+    },
     bodyLimit: maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: 'idle',
