@@ -103,7 +103,7 @@ async function attach(
 ): Promise<void> {
   await runCommand(['ip', 'netns', 'add', namespace.name]);
   await batch(router.name, [
-    `link add ${veth} type veth peer name eth0 netns ${namespace.name}`,
+    `link add ${veth} type veth peer name eth0 address ${macOf(namespace.ip)} netns ${namespace.name}`,
     `link set ${veth} master br0`,
     `link set ${veth} up`,
   ]);
@@ -114,6 +114,12 @@ async function attach(
     // Service addresses need a route to be redirected at all; the router forwards nothing.
     `route add default via ${router.ip}`,
   ]);
+}
+
+/** The same for a pod that gets the address of a former one: neighbours know it by that for most of a minute. */
+function macOf(ip: string): string {
+  const bytes = ip.split('.').map((part) => Number(part).toString(16).padStart(2, '0'));
+  return ['02', '00', ...bytes].join(':');
 }
 
 async function batch(netns: string, commands: readonly string[]): Promise<void> {
