@@ -116,31 +116,6 @@ describe('the request timeout', () => {
     );
   });
 
-  test('of one port of the Service is nearer than the Service’s, for this port alone', async () => {
-    const policy = trafficPolicy('shop/section', {
-      targetRefs: [{ kind: 'Service', name: 'catalog', sectionName: 'reports' }],
-      outbound: timeouts({ request: '10s' }),
-    });
-    await mesh.writeManifest('section.yaml', manifest(policy));
-    const reports = 'catalog.shop:81';
-    const slowReport = async (): Promise<CallResult['status']> =>
-      (await call(client, `http://${reports}/delay/${slowMs}`)).status;
-    await eventually('no timeout at the port', async () =>
-      (await slowReport()) === 200 ? true : undefined,
-    );
-    expect(await statuses()).toEqual([504, 504, 504]);
-    const { stdout } = await mesh
-      .controlPlane()
-      .skerry(['explain', client, reports, 'GET', '/delay/1', '-f', mesh.directory]);
-    expect(stdout.replaceAll(/ +/g, ' ')).toContain(
-      'request timeout 10s TrafficPolicy shop/section spec.outbound.timeouts.request',
-    );
-    await mesh.writeManifest('section.yaml', undefined);
-    await eventually('the Service’s timeout at the port', async () =>
-      (await slowReport()) === 504 ? true : undefined,
-    );
-  });
-
   test('of a route is nearer than the Service’s', async () => {
     const policy = trafficPolicy('shop/routes', {
       targetRefs: onCatalog,
