@@ -9,7 +9,7 @@ import type { PlannedSidecar } from './load/plan.js';
 import { describeMachine, formatMachine, measureNoise, type Machine } from './noise.js';
 import type { CertificatesOptions } from './options.js';
 import { cpuMs, peakBytes, resetPeak } from './processes.js';
-import { metricOf, quantileOf, readBuckets, type Buckets } from './prometheus.js';
+import { metricOf, quantileOf, readBuckets, stallMsIn, type Buckets } from './prometheus.js';
 import { median, percentile, worst } from './statistics.js';
 
 /** One storm. */
@@ -55,8 +55,6 @@ const endpointsPerService = 5;
 const timeoutMs = 900_000;
 /** What the control plane does after its start, after the API server's end, or after a storm is over by then. */
 const restMs = 3_000;
-/** The beat of the timer by which Node watches its event loop is part of what it reports. */
-const beatMs = 10;
 
 /** Runs the bench; rejects, with everything taken down, when something does not work. */
 export async function benchCertificates(
@@ -70,11 +68,10 @@ export async function benchCertificates(
   const cluster = await fillCluster({ services, endpointsPerService }, say);
   let controlPlane: ControlPlane | undefined;
   try {
-    const nodeArgs =
-      options.profile === undefined
-        ? []
-        : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`, '--cpu-prof-interval=500'];
-    controlPlane = await startControlPlane(cluster, deadline, { nodeArgs, isAheadOfOthers: true });
+    controlPlane = await startControlPlane(cluster, deadline, {
+      isAheadOfOthers: true,
+      profile: options.profile,
+    });
     // They call nothing: what is measured is how they get what they are.
     const sizes = { services, endpoints: endpointsPerService, sidecars, used: 1 };
     const planned = (await planSidecars(cluster, sizes, 'on-demand')).map((one) => ({
@@ -140,7 +137,7 @@ async function measureStorm(rig: Rig): Promise<Storm> {
       certifiedMs,
       cpuMs: cpuAfter - cpuBefore,
       signatures: readBuckets(after, name, readBuckets(before, name)),
-      stallMs: Math.max(0, metricOf(after, 'nodejs_eventloop_lag_max_seconds') * 1000 - beatMs),
+      stallMs: stallMsIn(after),
       bytesPeak: await peakBytes(pid),
       retries,
     };

@@ -8,6 +8,14 @@ export function metricOf(text: string, name: string): number {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
 }
 
+/** The beat of the timer by which Node watches its event loop is part of what it reports. */
+const beatMs = 10;
+
+/** The longest that the event loop was held since the metrics were asked for last: they forget it then. */
+export function stallMsIn(text: string): number {
+  return Math.max(0, metricOf(text, 'nodejs_eventloop_lag_max_seconds') * 1000 - beatMs);
+}
+
 /** A histogram without labels of its own, less what it had `before`. */
 export function readBuckets(text: string, name: string, before: Buckets = []): Buckets {
   const pattern = new RegExp(`^${name}_bucket\\{le="([^"]+)"\\} (\\S+)$`, 'gm');

@@ -33,10 +33,14 @@ export interface ControlPlaneOptions {
   readonly outbound?: 'on-demand' | 'eager';
   /** The built CLI; this checkout's by default. */
   readonly skerry?: string;
-  /** Of Node itself: profilers. */
-  readonly nodeArgs?: readonly string[];
+  /** The folder where it leaves a CPU profile as it ends. */
+  readonly profile?: string | undefined;
   /** It goes before all else on the machine, so that what holds it up is its own doing. */
   readonly isAheadOfOthers?: boolean;
+}
+
+function profiled(folder: string): readonly string[] {
+  return ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=500'];
 }
 
 /** Starts it; rejects, with nothing left behind, when it does not serve in time. */
@@ -45,7 +49,7 @@ export async function startControlPlane(
   signal: AbortSignal,
   {
     outbound = 'on-demand',
-    nodeArgs = [],
+    profile,
     isAheadOfOthers = false,
     skerry = findCheckout().skerry,
   }: ControlPlaneOptions = {},
@@ -56,7 +60,7 @@ export async function startControlPlane(
     name: 'control plane',
     argv: [
       ...['setpriv', '--pdeathsig', 'KILL', '--', ...(isAheadOfOthers ? aheadOfOthers : [])],
-      ...[process.execPath, ...nodeArgs],
+      ...[process.execPath, ...(profile === undefined ? [] : profiled(profile))],
       ...[skerry, 'controller'],
       ...['--kubernetes', '--kubeconfig', cluster.server.kubeconfig],
       ...['--listen', '127.0.0.1:0', '--admin-socket', join(folder, 'admin.sock')],

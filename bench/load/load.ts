@@ -94,12 +94,8 @@ async function measureLayout(
     say(
       `${layout}, ${build} build: the control plane and ${String(options.sidecars)} sidecars start`,
     );
-    const nodeArgs =
-      options.profile === undefined
-        ? []
-        : ['--cpu-prof', `--cpu-prof-dir=${options.profile}`, '--cpu-prof-interval=500'];
     const controlPlane = await startControlPlane(cluster, deadline, {
-      ...{ outbound: layout, nodeArgs },
+      ...{ outbound: layout, profile: options.profile },
       ...(build === 'other' && { skerry: join(options.against ?? '', 'dist', 'skerry.js') }),
     });
     stack.add(() => controlPlane.stop());

@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { typeUrls } from '../../src/envoy/index.js';
 import type { ControlPlane } from '../cluster/control-plane.js';
 import { cpuMs, peakBytes, residentBytes, resetPeak } from '../processes.js';
+import { stallMsIn } from '../prometheus.js';
 import { median, percentile } from '../statistics.js';
 import type { BareServer } from './bare-server-process.js';
 import { monotonicMs } from './fleet.js';
@@ -79,16 +80,6 @@ export function totalOf(counts: Counts): Counts[string] {
   return total;
 }
 
-/** The beat of the timer by which Node watches its event loop is part of what it reports. */
-const beatMs = 10;
-
-/** Longest stall since it was last asked, which it forgets then. */
-async function takeStallMs(controlPlane: ControlPlane): Promise<number> {
-  const text = await controlPlane.metrics();
-  const found = /^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(text)?.[1];
-  return Math.max(0, Number(found) * 1000 - beatMs);
-}
-
 interface Measured<T> {
   readonly result: T;
   readonly cost: Omit<Row, 'what' | 'sidecars' | 'rounds' | 'times' | 'floor' | 'retries'>;
@@ -100,7 +91,7 @@ async function measured<T>(rig: LoadRig, task: () => Promise<T>): Promise<Measur
   await generator.count();
   await generator.record();
   await resetPeak(pid);
-  await takeStallMs(controlPlane);
+  await controlPlane.metrics();
   const before = { cpu: await cpuMs(pid), generator: await cpuMs(generator.pid) };
   const result = await task();
   await pause(settleAfterAllMs);
@@ -110,7 +101,7 @@ async function measured<T>(rig: LoadRig, task: () => Promise<T>): Promise<Measur
       cpuMs: (await cpuMs(pid)) - before.cpu,
       generatorCpuMs: (await cpuMs(generator.pid)) - before.generator,
       counts: await generator.count(),
-      stallMs: await takeStallMs(controlPlane),
+      stallMs: stallMsIn(await controlPlane.metrics()),
       bytesAfter: await residentBytes(pid),
       bytesPeak: await peakBytes(pid),
     },

@@ -1,4 +1,5 @@
 /** Writes Kubernetes objects as manifests; JSON is YAML. */
+import { randomUUID } from 'node:crypto';
 
 /**
  * The text of a file with these objects. It begins with a marker: kubectl before 1.33 takes what begins
@@ -16,6 +17,32 @@ export function trafficPolicy(key: string, spec: object): object {
     kind: 'TrafficPolicy',
     metadata: { name, namespace },
     spec,
+  };
+}
+
+/** A running pod `namespace/name` of the mesh with the demo's HTTP server on 8080, and the service account of its name. */
+export function httpServerPod(key: string, { ip, app }: { ip: string; app: string }): object {
+  const [namespace, name = ''] = key.split('/');
+  const env = [
+    { name: 'SERVICE', value: app },
+    { name: 'PORT', value: '8080' },
+  ];
+  return {
+    ...{ apiVersion: 'v1', kind: 'Pod' },
+    metadata: {
+      ...{ name, namespace, uid: randomUUID(), labels: { app } },
+      annotations: { 'skerry.dev/sidecar': 'true' },
+    },
+    spec: {
+      serviceAccountName: name,
+      containers: [
+        {
+          ...{ name: 'app', image: 'skerry.dev/demo/http-server', env },
+          ports: [{ name: 'http', containerPort: 8080 }],
+        },
+      ],
+    },
+    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
   };
 }
 

@@ -1,13 +1,12 @@
 /** Claim: a root whose key was never where the mesh is signs for it; intermediates are replaced under load, and a customer's PKI takes over. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CaView } from '../../../src/admin/index.js';
 import { findCheckout, runCommand, type LoadResult, type Mesh } from '../../../demo/rig/index.js';
 import { claim, since } from '../../kit/claim.js';
-import { endpointSlice, manifest } from '../../kit/manifest.js';
+import { endpointSlice, httpServerPod, manifest } from '../../kit/manifest.js';
 import { certificateSerial, eventually, sidecarOf } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 import { customerPki } from './customer-pki.js';
@@ -48,30 +47,7 @@ function ipOf(key: string): string {
 }
 
 function pod(key: string): object {
-  const [namespace, name = ''] = key.split('/');
-  const ip = ipOf(key);
-  const env = [
-    { name: 'SERVICE', value: 'web' },
-    { name: 'PORT', value: '8080' },
-  ];
-  return {
-    ...{ apiVersion: 'v1', kind: 'Pod' },
-    metadata: {
-      ...{ name, namespace, uid: randomUUID() },
-      labels: { app: servers.includes(key) ? 'web' : 'other' },
-      annotations: { 'skerry.dev/sidecar': 'true' },
-    },
-    spec: {
-      serviceAccountName: name,
-      containers: [
-        {
-          ...{ name: 'app', image: 'skerry.dev/demo/http-server', env },
-          ports: [{ name: 'http', containerPort: 8080 }],
-        },
-      ],
-    },
-    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
-  };
+  return httpServerPod(key, { ip: ipOf(key), app: servers.includes(key) ? 'web' : 'other' });
 }
 
 beforeAll(async () => {

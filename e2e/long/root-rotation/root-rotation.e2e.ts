@@ -1,11 +1,10 @@
 /** Claim: the root is replaced from start to end under load, each step on evidence, and no request fails. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { randomUUID } from 'node:crypto';
 import type { CaView } from '../../../src/admin/index.js';
 import type { Agent, LoadResult, Mesh } from '../../../demo/rig/index.js';
 import { claim, since } from '../../kit/claim.js';
 import { untilSettled } from '../../kit/control-plane.js';
-import { endpointSlice, manifest } from '../../kit/manifest.js';
+import { endpointSlice, httpServerPod, manifest } from '../../kit/manifest.js';
 import { eventually, sidecarOf } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 
@@ -32,30 +31,7 @@ function ipOf(key: string): string {
 }
 
 function pod(key: string): object {
-  const [namespace, name = ''] = key.split('/');
-  const ip = ipOf(key);
-  const env = [
-    { name: 'SERVICE', value: 'web' },
-    { name: 'PORT', value: '8080' },
-  ];
-  return {
-    ...{ apiVersion: 'v1', kind: 'Pod' },
-    metadata: {
-      ...{ name, namespace, uid: randomUUID() },
-      labels: { app: servers.includes(key) ? 'web' : 'other' },
-      annotations: { 'skerry.dev/sidecar': 'true' },
-    },
-    spec: {
-      serviceAccountName: name,
-      containers: [
-        {
-          ...{ name: 'app', image: 'skerry.dev/demo/http-server', env },
-          ports: [{ name: 'http', containerPort: 8080 }],
-        },
-      ],
-    },
-    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
-  };
+  return httpServerPod(key, { ip: ipOf(key), app: servers.includes(key) ? 'web' : 'other' });
 }
 
 beforeAll(async () => {

@@ -1,6 +1,6 @@
 /** Claim: no private key, token or passphrase is in anything that the control plane, the CLI or a sidecar writes or answers. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ import type { AdsOutcome, AdsScenario } from '../../apps/ads-contract.js';
 import { createAuthority } from '../../kit/authority.js';
 import { claim } from '../../kit/claim.js';
 import { askAdmin, untilSettled } from '../../kit/control-plane.js';
-import { endpointSlice, manifest } from '../../kit/manifest.js';
+import { endpointSlice, httpServerPod, manifest } from '../../kit/manifest.js';
 import { runAtRouter } from '../../kit/programs.js';
 import { certificateSerial, eventually, sidecarOf } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
@@ -49,29 +49,8 @@ const needles: Needle[] = [];
 const answers: Haystack[] = [];
 
 function pod(key: string): object {
-  const [namespace, name = ''] = key.split('/');
   const ip = `10.66.1.${String(everybody.indexOf(key) + 1)}`;
-  const env = [
-    { name: 'SERVICE', value: name },
-    { name: 'PORT', value: '8080' },
-  ];
-  return {
-    ...{ apiVersion: 'v1', kind: 'Pod' },
-    metadata: {
-      ...{ name, namespace, uid: randomUUID(), labels: { app: name } },
-      annotations: { 'skerry.dev/sidecar': 'true' },
-    },
-    spec: {
-      serviceAccountName: name,
-      containers: [
-        {
-          ...{ name: 'app', image: 'skerry.dev/demo/http-server', env },
-          ports: [{ name: 'http', containerPort: 8080 }],
-        },
-      ],
-    },
-    status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] },
-  };
+  return httpServerPod(key, { ip, app: key.split('/')[1] ?? '' });
 }
 
 beforeAll(async () => {
