@@ -18,8 +18,11 @@ import { complaints, h2spec, testssl, type CaseOutcome } from './judges.js';
 
 const limitMs = 480_000;
 const suite = 'listeners';
-/** A case that hangs on how fast a busy machine answers is asked again before it counts. */
-const attempts = 3;
+/**
+ * A case counts as failed where it fails each time. Some are a matter of chance at any server of Node's:
+ * http2/8.1.2.1/3 failed 29 of 60 times at the ADS port, 20 at bare grpc-js, 23 at bare node:http2.
+ */
+const attempts = 10;
 
 let folder: string;
 let controlPlane: RunningProcess;
