@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startProcess } from '../demo/rig/index.js';
 import { pause, type BenchEnvironment } from './bench-mesh.js';
-import { residentBytes } from './processes.js';
+import { memoryOf, type Memory } from './processes.js';
 
 /** What a new process does at start is over by then. */
 const restMs = 3_000;
 
-/** Resident bytes of an Envoy alone; rejects when it ends by itself. */
-export async function measureBaseline({ envoy, interrupted }: BenchEnvironment): Promise<number> {
+/** Memory of an Envoy alone; rejects when it ends by itself. */
+export async function measureBaseline({ envoy, interrupted }: BenchEnvironment): Promise<Memory> {
   const folder = await mkdtemp(join(tmpdir(), `skerry-bench-${process.pid}-`));
   const admin = { address: { pipe: { path: join(folder, 'admin.sock') } } };
   const child = await startProcess({
@@ -24,7 +24,7 @@ export async function measureBaseline({ envoy, interrupted }: BenchEnvironment):
   });
   try {
     await pause(restMs, interrupted);
-    return await residentBytes(child.pid);
+    return await memoryOf(child.pid);
   } finally {
     await child.stop();
     await rm(folder, { recursive: true });

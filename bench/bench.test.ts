@@ -7,7 +7,7 @@ import { parseCpuMs, parseResidentBytes, parseStartAfterBootMs } from './process
 import { lastArrival, type ProxyState } from './proxies.js';
 import { metricOf, quantileOf, readBuckets } from './prometheus.js';
 import { parseReport } from './request/fortio.js';
-import { median, percentile, worst } from './statistics.js';
+import { fitLine, median, percentile, worst } from './statistics.js';
 
 describe('statistics', () => {
   test('the median is the middle sample or the mean of two', () => {
@@ -19,6 +19,20 @@ describe('statistics', () => {
     expect([percentile(samples, 0.9), percentile(samples, 0.91), worst(samples)]).toEqual([
       9, 10, 10,
     ]);
+  });
+
+  test('a line goes through points of one line, and is sure of it', () => {
+    const points = [1, 2, 4].map((x) => ({ x, y: 3 * x + 5 }));
+    const { mean, slope, uncertainty } = fitLine(points);
+    expect([mean, slope, uncertainty].map((value) => Number(value.toFixed(6)))).toEqual([12, 3, 0]);
+  });
+
+  test('a line through noise is as sure as the noise lets it be', () => {
+    // By hand: y = 1.5 + 0.5 x; rests of -0.5, 1, -0.5 and 0, whose squares are 1.5; a spread of 5.
+    const { slope, uncertainty } = fitLine([1, 3, 2, 3].map((y, x) => ({ x, y })));
+    expect(slope).toBeCloseTo(0.5, 10);
+    expect(uncertainty).toBeCloseTo(2 * Math.sqrt(1.5 / 2 / 5), 10);
+    expect(fitLine([1, 3].map((y, x) => ({ x, y }))).uncertainty).toBe(Infinity);
   });
 
   test('nothing has no median', () => {
@@ -88,7 +102,7 @@ describe('options', () => {
     });
     expect(parseOptions(['sidecar', '--json'])).toEqual({
       bench: 'sidecar',
-      ...{ services: [100, 1000, 5000], used: 10, json: true },
+      ...{ services: [100, 1000, 5000, 10_000], used: 10, json: true },
     });
     expect(parseOptions(['request'])).toEqual({
       bench: 'request',
@@ -112,7 +126,7 @@ describe('options', () => {
   test.each([
     [
       [],
-      'expected propagation, sidecar, request, balance, sync, load or certificates, found nothing',
+      'expected propagation, sidecar, request, balance, sync, load, certificates, soak or budget, found nothing',
     ],
     [['speed'], 'found speed'],
     [

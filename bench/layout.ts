@@ -16,9 +16,9 @@ import {
   writeBulk,
 } from './manifests.js';
 import { sidecarRuns } from './options.js';
-import { startedAtMs } from './processes.js';
+import { memoryOf, startedAtMs, type Memory } from './processes.js';
 import { areSettled, hasWorkload, readProxies, rejectErrors } from './proxies.js';
-import { median, worst } from './statistics.js';
+import { median, percentile, worst } from './statistics.js';
 
 /** What is measured. */
 export interface LayoutOptions {
@@ -28,17 +28,25 @@ export interface LayoutOptions {
   readonly used: number;
 }
 
+/** Milliseconds of the first request to a Service, of all runs together. */
+export interface First {
+  readonly median: number;
+  readonly p99: number;
+  readonly worst: number;
+  readonly samples: number;
+}
+
 /** Medians of the runs. */
-export interface LayoutResult extends LayoutOptions {
-  /** Resident when ready, and after the requests. */
-  readonly readyBytes: number;
-  readonly usedBytes: number;
+export interface LayoutResult extends Omit<LayoutOptions, 'used'> {
+  /** When ready, and after the requests to the Services that it uses. */
+  readonly ready: Memory;
+  readonly used: Memory;
   /** From Envoy's exec to the first 200 of its readiness port, to 10 ms. */
   readonly readyMs: number;
   /** What the control plane had sent it by the end of a run. */
   readonly bytesReceived: number;
   /** The first request to each Service, over a connection of its own. */
-  readonly firstMs: { readonly median: number; readonly worst: number };
+  readonly firstMs: First;
   /** Later requests to the same, likewise. */
   readonly warmMs: number;
   readonly controlPlane: ControllerCost;
@@ -66,19 +74,21 @@ export async function measureLayout(
     },
     async (mesh) => {
       await addServices(mesh, services, interrupted);
-      await addServerAddresses(mesh, used * sidecarRuns);
+      // First requests go on to others when memory has been measured, for a p99 that is one.
+      const called = Math.max(used, Math.min(wantedCalls, Math.floor(services / sidecarRuns)));
+      await addServerAddresses(mesh, called * sidecarRuns);
       say(`${label}: control plane alone`);
       const controlPlane = await measureController(mesh.directory, layout, interrupted);
       const runs: Run[] = [];
       for (let run = 0; run < sidecarRuns; run += 1) {
         interrupted.throwIfAborted();
         say(`${label}: run ${run + 1} of ${sidecarRuns}`);
-        const first = run * used;
+        const first = run * called;
         // Services that no run before has called: the control plane has to compute them too.
-        const targets = Array.from({ length: used }, (_, index) => bulkVip(first + index));
-        runs.push(await measureRun(mesh, targets, interrupted));
+        const targets = Array.from({ length: called }, (_, index) => bulkVip(first + index));
+        runs.push(await measureRun(mesh, { targets, used }, interrupted));
       }
-      return { ...options, ...summarize(runs), controlPlane };
+      return { services, layout, ...summarize(runs), controlPlane };
     },
   );
 }
@@ -127,8 +137,8 @@ async function addServices(mesh: Mesh, count: number, interrupted: AbortSignal):
 }
 
 interface Run {
-  readonly readyBytes: number;
-  readonly usedBytes: number;
+  readonly ready: Memory;
+  readonly used: Memory;
   readonly readyMs: number;
   readonly bytesReceived: number;
   readonly firstMs: readonly number[];
@@ -137,29 +147,37 @@ interface Run {
 
 /** After readiness and after use: what Envoy does late, such as giving memory back. */
 const restMs = 2_000;
+/** Services that a run calls for the first time, where there are as many. */
+const wantedCalls = 100;
 
 async function measureRun(
   mesh: Mesh,
-  targets: readonly string[],
+  { targets, used }: { readonly targets: readonly string[]; readonly used: number },
   interrupted: AbortSignal,
 ): Promise<Run> {
   const pod = await mesh.startPod(caller);
   const { sidecar } = pod;
   if (sidecar === undefined) throw new Error('the caller has no sidecar');
   try {
+    const { pid } = sidecar.process();
     const readyMs = await untilReady(mesh.prober, sidecar);
     await pause(restMs, interrupted);
-    const readyBytes = await sidecar.residentBytes();
+    const ready = await memoryOf(pid);
     const agent = await pod.startAgent();
-    const { firstMs, warmMs } = await callAll(agent, targets).finally(() => agent.stop());
-    await pause(restMs, interrupted);
-    const proxies = await readProxies(mesh.controlPlane().adminSocket);
-    const resources = proxies.find(({ name }) => name === caller)?.resources ?? [];
-    return {
-      ...{ readyMs, readyBytes, firstMs, warmMs },
-      usedBytes: await sidecar.residentBytes(),
-      bytesReceived: resources.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
-    };
+    try {
+      const { firstMs, warmMs } = await callAll(agent, targets.slice(0, used));
+      await pause(restMs, interrupted);
+      const proxies = await readProxies(mesh.controlPlane().adminSocket);
+      const resources = proxies.find(({ name }) => name === caller)?.resources ?? [];
+      return {
+        ...{ readyMs, ready, warmMs },
+        used: await memoryOf(pid),
+        bytesReceived: resources.reduce((sum, { bytesSent }) => sum + bytesSent, 0),
+        firstMs: [...firstMs, ...(await callEach(agent, targets.slice(used)))],
+      };
+    } finally {
+      await agent.stop();
+    }
   } finally {
     await mesh.stopPod(caller);
   }
@@ -188,13 +206,18 @@ async function callAll(
   for (let call = 0; call < practiceCalls; call += 1) {
     await agent.http({ url: `http://127.0.0.1:${readinessPort}/ready` });
   }
-  const firstMs: number[] = [];
-  for (const vip of targets) firstMs.push(await callOne(agent, vip));
+  const firstMs = await callEach(agent, targets);
   const warmMs: number[] = [];
   for (let round = 0; round < warmCalls; round += 1) {
-    for (const vip of targets) warmMs.push(await callOne(agent, vip));
+    warmMs.push(...(await callEach(agent, targets)));
   }
   return { firstMs, warmMs };
+}
+
+async function callEach(agent: Agent, targets: readonly string[]): Promise<readonly number[]> {
+  const ms: number[] = [];
+  for (const vip of targets) ms.push(await callOne(agent, vip));
+  return ms;
 }
 
 async function callOne(agent: Agent, vip: string): Promise<number> {
@@ -204,16 +227,23 @@ async function callOne(agent: Agent, vip: string): Promise<number> {
   return ms;
 }
 
-function summarize(runs: readonly Run[]): Omit<LayoutResult, keyof LayoutOptions | 'controlPlane'> {
+function summarize(
+  runs: readonly Run[],
+): Omit<LayoutResult, 'services' | 'layout' | 'controlPlane'> {
   const middle = (of: (run: Run) => number): number => median(runs.map(of));
+  const memory = (of: (run: Run) => Memory): Memory => ({
+    resident: middle((run) => of(run).resident),
+    own: middle((run) => of(run).own),
+  });
+  const first = runs.flatMap(({ firstMs }) => firstMs);
   return {
-    readyBytes: middle(({ readyBytes }) => readyBytes),
-    usedBytes: middle(({ usedBytes }) => usedBytes),
+    ready: memory(({ ready }) => ready),
+    used: memory(({ used }) => used),
     readyMs: middle(({ readyMs }) => readyMs),
     bytesReceived: middle(({ bytesReceived }) => bytesReceived),
     firstMs: {
-      median: middle(({ firstMs }) => median(firstMs)),
-      worst: worst(runs.flatMap(({ firstMs }) => firstMs)),
+      ...{ median: median(first), p99: percentile(first, 0.99), worst: worst(first) },
+      samples: first.length,
     },
     warmMs: middle(({ warmMs }) => median(warmMs)),
   };

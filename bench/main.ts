@@ -1,6 +1,7 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
 import { benchBalance, formatBalance } from './balance/balance.js';
 import type { BenchEnvironment } from './bench-mesh.js';
+import { benchBudget, formatBudget } from './budget/budget.js';
 import { benchCertificates, formatCertificates } from './certificates.js';
 import { benchSync, formatSync } from './cluster/sync.js';
 import { benchLoad } from './load/load.js';
@@ -10,6 +11,8 @@ import { parseOptions, usage, type BenchOptions } from './options.js';
 import { benchPropagation, formatPropagation } from './propagation.js';
 import { benchRequest, formatRequest } from './request/request.js';
 import { benchSidecar, formatSidecar } from './sidecar.js';
+import { formatSoak } from './soak/report.js';
+import { benchSoak } from './soak/soak.js';
 
 /** Aborts at the first Ctrl-C or SIGTERM; what has begun is then taken down. */
 function interruption(): AbortSignal {
@@ -47,6 +50,14 @@ async function run(options: BenchOptions, environment: BenchEnvironment): Promis
     case 'certificates': {
       const report = await benchCertificates(options, environment);
       return options.json ? JSON.stringify(report) : formatCertificates(report);
+    }
+    case 'budget': {
+      const report = await benchBudget(options, environment);
+      return options.json ? JSON.stringify(report) : formatBudget(report);
+    }
+    case 'soak': {
+      const report = await benchSoak(options, environment);
+      return options.json ? JSON.stringify(report) : formatSoak(report);
     }
     case 'load': {
       const report = await benchLoad(options, environment);

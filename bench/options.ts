@@ -9,7 +9,9 @@ export type BenchOptions =
   | BalanceOptions
   | SyncOptions
   | LoadOptions
-  | CertificatesOptions;
+  | CertificatesOptions
+  | SoakOptions
+  | BudgetOptions;
 
 /** From file write to the last sidecar's ACK. */
 export interface PropagationOptions {
@@ -98,12 +100,35 @@ export interface CertificatesOptions {
   readonly json: boolean;
 }
 
+/** A mesh that never rests. */
+export interface SoakOptions {
+  readonly bench: 'soak';
+  readonly minutes: number;
+  readonly services: number;
+  /** Of each Service. */
+  readonly endpoints: number;
+  readonly sidecars: number;
+  /** Services that each sidecar's app calls. */
+  readonly used: number;
+  readonly json: boolean;
+}
+
+/** Memory for each thing more. */
+export interface BudgetOptions {
+  readonly bench: 'budget';
+  /** Added in three steps, as are their pods and endpoints. */
+  readonly services: number;
+  /** Likewise. */
+  readonly sidecars: number;
+  readonly json: boolean;
+}
+
 /** Each run calls Services that none has called before. */
 export const sidecarRuns = 3;
 
 /** The help text. */
 export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
-       npm run bench -- sidecar [--services 100,1000,5000] [--used 10] [--json]
+       npm run bench -- sidecar [--services 100,1000,5000,10000] [--used 10] [--json]
        npm run bench -- request [--rate 500] [--connections 8] [--seconds 3] [--rounds 7] [--quick] [--json]
        npm run bench -- balance [--seconds 5] [--rounds 7] [--quick] [--json]
        npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
@@ -111,6 +136,8 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
                              [--layouts on-demand,eager] [--suites connect,churn,reconnect]
                              [--quick] [--against CHECKOUT] [--profile FOLDER] [--json]
        npm run bench -- certificates [--sidecars 1000] [--rounds 3] [--profile FOLDER] [--json]
+       npm run bench -- soak [--minutes 60] [--services 200] [--endpoints 5] [--sidecars 200] [--used 10] [--json]
+       npm run bench -- budget [--services 300] [--sidecars 150] [--json]
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
@@ -119,6 +146,8 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
   sync          a real kube-apiserver followed: time to serve, memory, changes under a storm of events
   load          simulated sidecars: time, CPU, bytes and memory to connect, to change, to reconnect
   certificates  all sidecars ask for their first certificate at once, with the API server and without
+  soak          an hour of changes: whether heap and latency stay what they were
+  budget        live heap of the control plane for each Service, pod, endpoint and stream
   --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request and balance: 3 rounds of 2 s
   --against     of load: the control plane of another built checkout beside this one, in the same run
   --profile     of load, certificates: CPU profiles of the control plane go there
@@ -159,7 +188,7 @@ function read(args: readonly string[]): BenchOptions | string {
       const { values } = parseArgs({
         args: rest,
         options: {
-          services: { type: 'string', default: '100,1000,5000' },
+          services: { type: 'string', default: '100,1000,5000,10000' },
           used: { type: 'string', default: '10' },
           json: { type: 'boolean', default: false },
         },
@@ -196,10 +225,14 @@ function read(args: readonly string[]): BenchOptions | string {
       return readLoad(rest);
     case 'certificates':
       return readCertificates(rest);
+    case 'soak':
+      return readSoak(rest);
+    case 'budget':
+      return readBudget(rest);
     case '--help':
       return usage;
     default:
-      return `expected propagation, sidecar, request, balance, sync, load or certificates, found ${bench ?? 'nothing'}\n\n${usage}`;
+      return `expected propagation, sidecar, request, balance, sync, load, certificates, soak or budget, found ${bench ?? 'nothing'}\n\n${usage}`;
   }
 }
 
@@ -295,6 +328,54 @@ function readCertificates(args: readonly string[]): CertificatesOptions {
     sidecars: readCount('--sidecars', values.sidecars, [1, 20_000]),
     rounds: readCount('--rounds', values.rounds, [1, 100]),
     ...(values.profile !== undefined && { profile: values.profile }),
+    json: values.json,
+  };
+}
+
+function readSoak(args: readonly string[]): SoakOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: 'string', default: '60' },
+      services: { type: 'string', default: '200' },
+      endpoints: { type: 'string', default: '5' },
+      sidecars: { type: 'string', default: '200' },
+      used: { type: 'string', default: '10' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const services = readCount('--services', values.services, [20, 5_000]);
+  return {
+    bench: 'soak',
+    minutes: readCount('--minutes', values.minutes, [1, 170]),
+    services,
+    endpoints: readCount('--endpoints', values.endpoints, [1, 20]),
+    // Each is the sidecar of a Service's first pod; the last Service's is left alone.
+    sidecars: readCount('--sidecars', values.sidecars, [2, services]),
+    used: readCount('--used', values.used, [1, services - 1]),
+    json: values.json,
+  };
+}
+
+function readBudget(args: readonly string[]): BudgetOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      services: { type: 'string', default: '300' },
+      sidecars: { type: 'string', default: '150' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const inThirds = (flag: string, text: string, most: number): number => {
+    const count = readCount(flag, text, [3, most]);
+    if (count % 3 === 0) return count;
+    throw new Error(`${flag}: expected a multiple of 3, found ${text}`);
+  };
+  const services = inThirds('--services', values.services, 9_000);
+  return {
+    bench: 'budget',
+    services,
+    sidecars: inThirds('--sidecars', values.sidecars, services),
     json: values.json,
   };
 }

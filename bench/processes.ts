@@ -11,6 +11,20 @@ export function parseResidentBytes(status: string): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
 }
 
+/** Memory of a process, in bytes. */
+export interface Memory {
+  readonly resident: number;
+  /** Resident and its own alone: without pages of programs, which all of the machine share. */
+  readonly own: number;
+}
+
+/** RssAnon is what it has written: heap and stacks. Rejects when the process is gone. */
+export async function memoryOf(pid: number): Promise<Memory> {
+  const status = await readFile(`/proc/${String(pid)}/status`, 'utf8');
+  const own = Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN) * 1024;
+  return { resident: parseResidentBytes(status), own };
+}
+
 /** When the process began, in milliseconds since the epoch, to 10 ms; rejects when it is gone. */
 export async function startedAtMs(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

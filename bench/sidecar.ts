@@ -4,6 +4,7 @@ import { measureBaseline } from './baseline.js';
 import type { BenchEnvironment } from './bench-mesh.js';
 import { measureLayout, type LayoutResult } from './layout.js';
 import { describeMachine, formatMachine, measureNoise, type Machine } from './noise.js';
+import type { Memory } from './processes.js';
 import { sidecarRuns, type SidecarOptions } from './options.js';
 
 /** What `--json` prints. */
@@ -12,7 +13,7 @@ export interface SidecarReport {
   readonly used: number;
   readonly runs: number;
   /** Envoy with nothing but an admin socket. */
-  readonly envoyAloneBytes: number;
+  readonly envoyAlone: Memory;
   readonly rows: readonly LayoutResult[];
   readonly machine: Machine;
 }
@@ -26,7 +27,7 @@ export async function benchSidecar(
 ): Promise<SidecarReport> {
   const before = measureNoise();
   environment.say('Envoy alone');
-  const envoyAloneBytes = await measureBaseline(environment);
+  const envoyAlone = await measureBaseline(environment);
   const rows: LayoutResult[] = [];
   for (const count of services) {
     for (const layout of layouts) {
@@ -36,7 +37,7 @@ export async function benchSidecar(
   }
   return {
     bench: 'sidecar',
-    ...{ used, runs: sidecarRuns, envoyAloneBytes, rows },
+    ...{ used, runs: sidecarRuns, envoyAlone, rows },
     machine: describeMachine(before),
   };
 }
@@ -44,15 +45,16 @@ export async function benchSidecar(
 /** The report as text. */
 export function formatSidecar(report: SidecarReport): string {
   const mb = (bytes: number): string => (bytes / 1_000_000).toFixed(1);
+  const { envoyAlone: alone } = report;
   const ms = (value: number): string => value.toFixed(1);
   const rows = report.rows.map((row) => [
     `${row.services}`,
     row.layout,
-    mb(row.readyBytes),
-    mb(row.usedBytes),
+    ...[mb(row.ready.resident), mb(row.used.resident), mb(row.used.resident - alone.resident)],
+    ...[mb(row.used.own), mb(row.used.own - alone.own)],
     row.readyMs.toFixed(0),
     (row.bytesReceived / 1000).toFixed(0),
-    `${ms(row.firstMs.median)} / ${ms(row.firstMs.worst)}`,
+    [row.firstMs.median, row.firstMs.p99, row.firstMs.worst].map(ms).join(' / '),
     ms(row.warmMs),
     mb(row.controlPlane.bytes),
     row.controlPlane.servingMs.toFixed(0),
@@ -60,8 +62,7 @@ export function formatSidecar(report: SidecarReport): string {
   const head = [
     'SERVICES',
     'LAYOUT',
-    'MB READY',
-    'MB USED',
+    ...['MB READY', 'MB USED', 'ABOVE ENVOY', 'OWN MB', 'ABOVE ENVOY'],
     'READY MS',
     'KB RECEIVED',
     'FIRST MS',
@@ -70,11 +71,12 @@ export function formatSidecar(report: SidecarReport): string {
     'CP START MS',
   ];
   return [
-    `One sidecar, ${report.used} Services used, medians of ${report.runs} runs. Envoy alone: ${mb(report.envoyAloneBytes)} MB resident.`,
+    `One sidecar, ${report.used} Services used, medians of ${report.runs} runs. Envoy alone: ${mb(alone.resident)} MB resident, of which ${mb(alone.own)} its own.`,
     '',
     formatTable(head, rows),
     '',
-    'MB: millions of bytes, KB: thousands; resident when ready and after use. FIRST: the first request to a Service, median / worst.',
+    'MB: millions of bytes, KB: thousands; resident when ready and after use. OWN: of that, after use, what it has written itself; the rest are pages of the program, which all sidecars of a machine share.',
+    `FIRST: the first request to a Service, median / p99 / worst of ${String(report.rows[0]?.firstMs.samples ?? 0)} and more.`,
     formatMachine(report.machine),
   ].join('\n');
 }

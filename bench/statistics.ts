@@ -19,3 +19,31 @@ export function percentile(samples: readonly number[], share: number): number {
 export function worst(samples: readonly number[]): number {
   return percentile(samples, 1);
 }
+
+/** One look at something that may grow with something else. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** The line of least squares. */
+export interface Line {
+  /** Of all y. */
+  readonly mean: number;
+  readonly slope: number;
+  /** Two standard errors of the slope; infinite with fewer than three points. */
+  readonly uncertainty: number;
+}
+
+/** Fits a line; what it says of its uncertainty holds where the points' noises are independent. */
+export function fitLine(points: readonly Point[]): Line {
+  const count = points.length;
+  const sum = (of: (point: Point) => number): number =>
+    points.reduce((total, point) => total + of(point), 0);
+  const [middle, mean] = [sum(({ x }) => x) / count, sum(({ y }) => y) / count];
+  const spread = sum(({ x }) => (x - middle) ** 2);
+  const slope = sum(({ x, y }) => (x - middle) * (y - mean)) / spread;
+  const rest = sum(({ x, y }) => (y - mean - slope * (x - middle)) ** 2);
+  const uncertainty = count < 3 ? Infinity : 2 * Math.sqrt(rest / (count - 2) / spread);
+  return { mean, slope, uncertainty };
+}

@@ -1,5 +1,6 @@
-// Whether the control plane has become dearer: a small `bench load` against ratios kept in bench/guard.json.
-// `--write` keeps those of this run instead. The last line is `N passed, N failed`.
+// Whether the control plane has become dearer: a small `bench load` against ratios kept in bench/guard.json,
+// and `bench budget` against the budgets that stand in bench/budget/limits.ts. `--write` keeps the ratios of
+// this run instead. The last line is `N passed, N failed`.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -11,6 +12,7 @@ const scripts = dirname(fileURLToPath(import.meta.url));
 const kept = join(dirname(scripts), 'bench', 'guard.json');
 const isWriting = argv.includes('--write');
 const sizes = ['--services', '100', '--sidecars', '100', '--rounds', '20'];
+const budgetSizes = ['--services', '150', '--sidecars', '90'];
 
 /**
  * How many times its baseline a figure may be. Bytes and resources do not depend on the machine; CPU is
@@ -41,33 +43,40 @@ function figuresOf({ layouts }) {
   return figures;
 }
 
-function measure() {
-  const bench = [join(scripts, 'bench.mjs'), 'load', ...sizes, '--json'];
+/** The report of a bench; the end where it does not run. */
+function run(...args) {
+  const bench = [join(scripts, 'bench.mjs'), ...args, '--json'];
   const { status, stdout: report } = spawnSync(execPath, bench, {
     ...{ encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 2 ** 28 },
   });
-  return status === 0 ? figuresOf(JSON.parse(report)) : undefined;
+  if (status === 0) return JSON.parse(report);
+  stdout.write(`${failureLine(`bench ${args[0]}`, 'it did not run')}\n0 passed, 1 failed\n`);
+  return exit(1);
 }
 
-const figures = measure();
-if (figures === undefined) {
-  stdout.write(`${failureLine('bench load', 'it did not run')}\n0 passed, 1 failed\n`);
-  exit(1);
-}
+const figures = figuresOf(run('load', ...sizes));
 if (isWriting) {
   writeFileSync(kept, `${JSON.stringify(figures, undefined, 2)}\n`);
   exit(0);
 }
 const failures = [];
+let held = 0;
+const hold = (name, isOk, note) => {
+  stderr.write(`${isOk ? 'ok    ' : 'FAILED'} ${name} (${note})\n`);
+  if (isOk) held += 1;
+  else failures.push(failureLine(name, note));
+};
 const baseline = Object.entries(JSON.parse(readFileSync(kept, 'utf8')));
 for (const [name, before] of baseline) {
   const now = figures[name];
   const limit = limits[name.slice(name.lastIndexOf(' ') + 1)] * before;
   const isOk = now !== undefined && now <= limit;
-  const note = `${now} now, ${before} in bench/guard.json, at most ${limit.toFixed(2)}`;
-  stderr.write(`${isOk ? 'ok    ' : 'FAILED'} ${name} (${note})\n`);
-  if (!isOk) failures.push(failureLine(name, note));
+  hold(name, isOk, `${now} now, ${before} in bench/guard.json, at most ${limit.toFixed(2)}`);
+}
+for (const { what, bytes, budget } of run('budget', ...budgetSizes).rows) {
+  const name = `live heap for each ${what}`;
+  hold(name, bytes <= budget, `${bytes.toFixed(0)} bytes now, at most ${budget}`);
 }
 for (const line of failures) stdout.write(`${line}\n`);
-stdout.write(`${baseline.length - failures.length} passed, ${failures.length} failed\n`);
+stdout.write(`${held} passed, ${failures.length} failed\n`);
 exit(failures.length === 0 ? 0 : 1);

@@ -10,7 +10,7 @@ import { prepare } from './prepare.mjs';
 const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist', 'bench.js');
 
 /** Benches that have a real kube-apiserver as their source. */
-const onKubernetes = ['sync', 'load', 'certificates'];
+const onKubernetes = ['sync', 'load', 'certificates', 'soak', 'budget'];
 const needsApi = onKubernetes.includes(argv[2]);
 
 /** Benches that load the mesh with a known tool. */

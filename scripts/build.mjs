@@ -16,6 +16,7 @@ function entryPoints() {
     demo: join(root, 'demo', 'main.ts'),
     bench: join(root, 'bench', 'main.ts'),
     load: join(root, 'bench', 'load', 'generator.ts'),
+    'heap-probe': join(root, 'bench', 'cluster', 'heap-probe.ts'),
     'bare-server': join(root, 'bench', 'load', 'bare-server.ts'),
     ...Object.fromEntries(
       programs.map((name) => [`apps/${basename(name, '.ts')}`, join(apps, name)]),

@@ -1,11 +1,12 @@
 /** A control plane as a process of its own, on a real API server. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { findCheckout, startProcess, waitFor, type RunningProcess } from '../../demo/rig/index.js';
 import { startedAtMs } from '../processes.js';
 import type { FilledCluster } from './filled.js';
 import { freePort } from '../../src/lib/testing/free-port.js';
+import { heapProbeVariable, readHeap, type HeapSample } from './heap.js';
 
 /** It serves. */
 export interface ControlPlane {
@@ -16,6 +17,8 @@ export interface ControlPlane {
   readonly servingMs: number;
   /** Its metrics, in the Prometheus exposition format. */
   metrics(): Promise<string>;
+  /** What is alive in its heap; only where it was started with `hasHeapProbe`. */
+  heap(): Promise<HeapSample>;
   stop(): Promise<void>;
 }
 
@@ -37,10 +40,19 @@ export interface ControlPlaneOptions {
   readonly profile?: string | undefined;
   /** It goes before all else on the machine, so that what holds it up is its own doing. */
   readonly isAheadOfOthers?: boolean;
+  /** Its heap can be asked for. */
+  readonly hasHeapProbe?: boolean;
+  /** Options of `skerry controller` beside those that a bench sets. */
+  readonly arguments?: readonly string[];
 }
 
 function profiled(folder: string): readonly string[] {
   return ['--cpu-prof', `--cpu-prof-dir=${folder}`, '--cpu-prof-interval=500'];
+}
+
+/** Arguments of Node that load the heap probe. */
+function probed(): readonly string[] {
+  return ['--expose-gc', '--import', join(dirname(findCheckout().skerry), 'heap-probe.js')];
 }
 
 /** Starts it; rejects, with nothing left behind, when it does not serve in time. */
@@ -51,21 +63,27 @@ export async function startControlPlane(
     outbound = 'on-demand',
     profile,
     isAheadOfOthers = false,
+    hasHeapProbe = false,
+    arguments: more = [],
     skerry = findCheckout().skerry,
   }: ControlPlaneOptions = {},
 ): Promise<ControlPlane> {
   const folder = await mkdtemp(join(tmpdir(), `skerry-bench-${String(process.pid)}-`));
+  const heapProbe = join(folder, 'heap.sock');
   const health = `127.0.0.1:${String(await freePort())}`;
   const child = await startProcess({
     name: 'control plane',
     argv: [
       ...['setpriv', '--pdeathsig', 'KILL', '--', ...(isAheadOfOthers ? aheadOfOthers : [])],
       ...[process.execPath, ...(profile === undefined ? [] : profiled(profile))],
+      ...(hasHeapProbe ? probed() : []),
       ...[skerry, 'controller'],
       ...['--kubernetes', '--kubeconfig', cluster.server.kubeconfig],
       ...['--listen', '127.0.0.1:0', '--admin-socket', join(folder, 'admin.sock')],
       ...['--health-listen', health, '--replica', 'bench', '--outbound', outbound],
+      ...more,
     ],
+    env: hasHeapProbe ? { [heapProbeVariable]: heapProbe } : {},
     logFile: join(folder, 'log'),
   });
   const stop = async (): Promise<void> => {
@@ -83,7 +101,10 @@ export async function startControlPlane(
       return { at: Date.parse(at), address };
     });
     const metrics = async (): Promise<string> => (await fetch(`http://${health}/metrics`)).text();
-    return { child, address: served.address, servingMs: served.at - startMs, metrics, stop };
+    return {
+      ...{ child, address: served.address, servingMs: served.at - startMs, metrics, stop },
+      heap: () => readHeap(heapProbe),
+    };
   } catch (error) {
     await stop();
     throw error;

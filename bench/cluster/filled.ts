@@ -14,6 +14,8 @@ import {
 export interface FillOptions {
   readonly services: number;
   readonly endpointsPerService: number;
+  /** Services that come later; their namespaces are made now. */
+  readonly later?: number;
 }
 
 /** The API server, with everything in it. */
@@ -44,7 +46,9 @@ export async function inParallel(
 
 async function createNamespaces(client: KubernetesClient, options: FillOptions): Promise<void> {
   const names = new Set(
-    Array.from({ length: options.services }, (_, index) => defaultNamespaceOf(index)),
+    Array.from({ length: options.services + (options.later ?? 0) }, (_, index) =>
+      defaultNamespaceOf(index),
+    ),
   );
   // An installation would make it.
   names.add('skerry-system');
@@ -58,23 +62,46 @@ async function createNamespaces(client: KubernetesClient, options: FillOptions):
   }
 }
 
-async function createService(
+/** Creates Service number `index`, without endpoints and pods. */
+export async function createService(client: KubernetesClient, index: number): Promise<void> {
+  const path = `/api/v1/namespaces/${defaultNamespaceOf(index)}/services`;
+  await client.send({ method: 'POST', path, body: serviceObject(index) });
+}
+
+/** Creates its EndpointSlice. */
+export async function createSlice(
   client: KubernetesClient,
   index: number,
   endpoints: number,
 ): Promise<void> {
-  const namespace = defaultNamespaceOf(index);
-  const core = `/api/v1/namespaces/${namespace}`;
-  const slices = `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`;
-  await client.send({ method: 'POST', path: `${core}/services`, body: serviceObject(index) });
-  await client.send({ method: 'POST', path: slices, body: sliceObject(index, { endpoints }) });
+  const path = `/apis/discovery.k8s.io/v1/namespaces/${defaultNamespaceOf(index)}/endpointslices`;
+  await client.send({ method: 'POST', path, body: sliceObject(index, { endpoints }) });
+}
+
+/** Creates one of its pods. */
+export async function createPod(
+  client: KubernetesClient,
+  index: number,
+  { replica, endpoints }: { readonly replica: number; readonly endpoints: number },
+): Promise<void> {
+  const path = `/api/v1/namespaces/${defaultNamespaceOf(index)}/pods`;
+  const { object, status } = podObject(index, replica, endpoints);
+  const made = await client.send({ method: 'POST', path, body: object });
+  await client.send({
+    ...{ method: 'PUT', path: `${path}/${object.metadata.name}/status` },
+    body: { ...(made as Readonly<Record<string, unknown>>), status },
+  });
+}
+
+async function createAll(
+  client: KubernetesClient,
+  index: number,
+  endpoints: number,
+): Promise<void> {
+  await createService(client, index);
+  await createSlice(client, index, endpoints);
   for (let replica = 0; replica < endpoints; replica += 1) {
-    const { object, status } = podObject(index, replica, endpoints);
-    const made = await client.send({ method: 'POST', path: `${core}/pods`, body: object });
-    await client.send({
-      ...{ method: 'PUT', path: `${core}/pods/${object.metadata.name}/status` },
-      body: { ...(made as Readonly<Record<string, unknown>>), status },
-    });
+    await createPod(client, index, { replica, endpoints });
   }
 }
 
@@ -98,7 +125,7 @@ export async function fillCluster(
     await createNamespaces(client, options);
     say(`creating ${String(options.services)} Services in a real API server`);
     await inParallel(options.services, (index) =>
-      createService(client, index, options.endpointsPerService),
+      createAll(client, index, options.endpointsPerService),
     );
     return { server, client, stop };
   } catch (error) {

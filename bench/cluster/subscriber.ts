@@ -34,6 +34,9 @@ function textIn(object: unknown, ...names: readonly string[]): string {
   return typeof found === 'string' ? found : '';
 }
 
+/** A bench may take longer than an hour. */
+const tokenSeconds = 14_400;
+
 /** A token of the pod, as kubelet would put it there. */
 export async function tokenOf(
   client: KubernetesClient,
@@ -50,7 +53,7 @@ export async function tokenOf(
     ...{ method: 'POST', path: `${core}/serviceaccounts/app/token` },
     body: {
       ...{ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
-      spec: { audiences: ['skerry'], expirationSeconds: 3600, boundObjectRef },
+      spec: { audiences: ['skerry'], expirationSeconds: tokenSeconds, boundObjectRef },
     },
   });
   return textIn(answer, 'status', 'token');

@@ -34,6 +34,10 @@ export interface Fleet {
   connect(): Promise<Configured>;
   reconnect(): Promise<Configured>;
   move(host: string, port: number): void;
+  /** Another sidecar takes the place of number `index`; resolves when it is configured. */
+  replace(index: number, planned: PlannedSidecar): Promise<void>;
+  /** Streams that ended by themselves since the last call. */
+  endings(): number;
   /** The next form of a resource whose name holds `name`, at all that hold one, or at `most` of them. */
   expect(typeUrl: string, name: string, most?: number): Expectation;
   /** Since the last call. */
@@ -47,6 +51,8 @@ export interface Fleet {
 interface Member {
   readonly sidecar: SimulatedSidecar;
   readonly token: string | undefined;
+  /** Called each time that it has everything. */
+  onConfigured: () => void;
   connection: Connection | undefined;
   attempts: number;
   retry: NodeJS.Timeout | undefined;
@@ -98,6 +104,7 @@ export function createFleet(plan: Plan): Fleet {
   let counts: Record<string, { responses: number; resources: number; bytes: number }> = {};
   let recorded: Buffer[] = [];
   let retries = 0;
+  let ended = 0;
   let startedAtMs = 0;
   let configured = new Map<Member, number>();
   let certified = new Map<Member, { readonly ms: number; readonly version: string }>();
@@ -132,6 +139,8 @@ export function createFleet(plan: Plan): Fleet {
         uses: planned.uses,
         send: (framed) => member.connection?.send(framed),
         onConfigured: () => {
+          member.attempts = 0;
+          member.onConfigured();
           if (configured.has(member)) return;
           configured.set(member, monotonicMs() - startedAtMs);
           if (configured.size === members.length) onAllConfigured();
@@ -141,13 +150,14 @@ export function createFleet(plan: Plan): Fleet {
         },
       }),
       token: planned.token,
+      onConfigured: () => undefined,
       connection: undefined,
       attempts: 0,
       retry: undefined,
     };
     return member;
   };
-  const members: readonly Member[] = plan.sidecars.map(createMember);
+  const members: Member[] = plan.sidecars.map(createMember);
 
   const open = (member: Member, isResuming: boolean): void => {
     const { token } = member;
@@ -160,6 +170,7 @@ export function createFleet(plan: Plan): Fleet {
       onEnd: (reason) => {
         lastEnding = reason;
         retries += 1;
+        ended += 1;
         member.attempts += 1;
         const most = Math.min(retryMs.most, retryMs.least * 2 ** member.attempts);
         member.retry = setTimeout(() => {
@@ -199,6 +210,25 @@ export function createFleet(plan: Plan): Fleet {
     reconnect: () => openAll(true),
     move: (host, port) => {
       server = { ...server, host, port };
+    },
+    replace: (index, planned) => {
+      const former = members[index];
+      if (former === undefined) throw new Error(`there is no sidecar ${String(index)}`);
+      clearTimeout(former.retry);
+      former.connection?.close();
+      configured.delete(former);
+      certified.delete(former);
+      const member = createMember(planned);
+      members[index] = member;
+      return new Promise((resolve) => {
+        member.onConfigured = resolve;
+        open(member, false);
+      });
+    },
+    endings: () => {
+      const found = ended;
+      ended = 0;
+      return found;
     },
     expect: (typeUrl, name, most = Infinity) => {
       const waiting = new Set(

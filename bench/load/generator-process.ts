@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findCheckout, startProcess } from '../../demo/rig/index.js';
 import type { Configured } from './fleet.js';
-import { parseAnswer, type Answer, type Command, type Counts, type Plan } from './plan.js';
+import {
+  parseAnswer,
+  type Answer,
+  type Command,
+  type Counts,
+  type Plan,
+  type PlannedSidecar,
+} from './plan.js';
 
 /** A change that is waited for. */
 export interface Awaited {
@@ -20,6 +27,10 @@ export interface Generator {
   connect(): Promise<Configured>;
   reconnect(): Promise<Configured>;
   move(host: string, port: number): Promise<void>;
+  /** Another sidecar takes the place of number `index`, and is configured. */
+  replace(index: number, sidecar: PlannedSidecar): Promise<void>;
+  /** How many streams have ended since the last call, or the start; each was opened again. */
+  endings(): Promise<number>;
   /** The next form of a resource whose name holds `name`, at all that hold one, or at `most` of them. */
   expect(typeUrl: string, name: string, most?: number): Promise<Awaited>;
   count(): Promise<Counts>;
@@ -97,6 +108,10 @@ export async function startGenerator(plan: Plan, deadline: AbortSignal): Promise
     move: async (host, port) => {
       await ask({ do: 'move', host, port }, 'moved');
     },
+    replace: async (index, sidecar) => {
+      await ask({ do: 'replace', index, sidecar }, 'replaced');
+    },
+    endings: async () => (await ask({ do: 'endings' }, 'ended')).streams,
     expect: async (typeUrl, name, most) => {
       const arrived = next('arrived').then(({ atMs }) => atMs);
       // Whoever waits for it hears of a failure.

@@ -34,6 +34,13 @@ async function obey(fleet: Fleet, command: Command): Promise<void> {
       fleet.move(command.host, command.port);
       say({ is: 'moved' });
       return;
+    case 'replace':
+      await waitFor(fleet, fleet.replace(command.index, command.sidecar));
+      say({ is: 'replaced' });
+      return;
+    case 'endings':
+      say({ is: 'ended', streams: fleet.endings() });
+      return;
     case 'expect': {
       const { holders, arrived } = fleet.expect(command.typeUrl, command.name, command.most);
       say({ is: 'armed', holders });

@@ -47,6 +47,10 @@ const commandSchema = z.discriminatedUnion('do', [
     ...{ do: z.literal('expect'), typeUrl: z.string(), name: z.string() },
     most: z.number().optional(),
   }),
+  /** Another sidecar takes the place of this one, whose connection is cut; answered when it is configured. */
+  z.object({ do: z.literal('replace'), index: z.number(), sidecar: sidecarSchema }),
+  /** How many streams have ended since the last `endings`, or the start. */
+  z.object({ do: z.literal('endings') }),
   /** What has arrived since the last `count`, or the start. */
   z.object({ do: z.literal('count') }),
   /** The responses that the first sidecar has got since the last `record`, or the start. */
@@ -80,6 +84,8 @@ const answerSchema = z.discriminatedUnion('is', [
     ...{ certifiedMs: z.array(z.number()), certificates: z.number() },
   }),
   z.object({ is: z.literal('moved') }),
+  z.object({ is: z.literal('replaced') }),
+  z.object({ is: z.literal('ended'), streams: z.number() }),
   /** How many sidecars hold such a resource. */
   z.object({ is: z.literal('armed'), holders: z.number() }),
   /** When it arrived at each, on the monotonic clock of the machine (`process.hrtime`), sorted. */

@@ -1,0 +1,25 @@
+/** What is alive in the heap of a control plane that was started with the heap probe. */
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+/** What it says after a collection of everything that nobody holds. */
+export interface HeapSample {
+  /** Bytes of JavaScript objects. */
+  readonly heapUsed: number;
+  /** Bytes that objects hold outside of the heap, buffers included. */
+  readonly external: number;
+  readonly rss: number;
+  /** What keeps Node's event loop alive: sockets, timers, requests under way. */
+  readonly handles: number;
+  /** How long the collection held the event loop. */
+  readonly collectionMs: number;
+}
+
+/** Names the socket of the probe to the control plane's process. */
+export const heapProbeVariable = 'SKERRY_BENCH_HEAP_PROBE';
+
+/** Collects and measures; rejects where no probe listens. */
+export async function readHeap(path: string): Promise<HeapSample> {
+  const socket = connect(path);
+  return JSON.parse(await text(socket)) as HeapSample;
+}
