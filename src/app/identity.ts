@@ -3,9 +3,9 @@ import type { TokenVerifier, WorkloadIdentity } from '../ca/index.js';
 import { fail, ok, type Result } from '../lib/index.js';
 import { podKey, type Pod } from '../model/index.js';
 
-/** Why a stream is refused; the gRPC codes UNAUTHENTICATED, PERMISSION_DENIED and UNAVAILABLE. */
+/** Why a stream is refused; the gRPC codes UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE and RESOURCE_EXHAUSTED. */
 export interface Refusal {
-  readonly code: 'unauthenticated' | 'permission-denied' | 'unavailable';
+  readonly code: 'unauthenticated' | 'permission-denied' | 'unavailable' | 'resource-exhausted';
   readonly reason: string;
   readonly message: string;
 }

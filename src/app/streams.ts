@@ -1,5 +1,11 @@
 /** What each open stream is given of its own: its scopes, its certificate and the renewals of it. Mutable state. */
-import { renewalDelayMs, type Authority, type Svid, type WorkloadIdentity } from '../ca/index.js';
+import {
+  renewalDelayMs,
+  type Authority,
+  type IssueRefusal,
+  type Svid,
+  type WorkloadIdentity,
+} from '../ca/index.js';
 import { fail, ok, type Clock, type Logger, type Result } from '../lib/index.js';
 import { spiffeId, type Pod, type PodKey } from '../model/index.js';
 import { nodeMetadataKeys } from '../sidecar/index.js';
@@ -62,8 +68,19 @@ interface Held {
   readonly arrange: (delayMs: number) => void;
 }
 
+/** The longest path that a Linux system opens, but for its end (PATH_MAX). */
+const maxKeyFileLength = 4_095;
+
 /** How long a renewal that failed waits before it is tried again. */
 const retryMs = 30_000;
+
+function refusalOf({ code, detail }: IssueRefusal): Refusal {
+  const isForNow = code === 'too-many-keys';
+  return {
+    code: isForNow ? 'resource-exhausted' : 'permission-denied',
+    ...{ reason: code, message: detail },
+  };
+}
 
 function textOf(metadata: Applicant['metadata'], key: string): string | undefined {
   const value = metadata[key];
@@ -145,8 +162,15 @@ export function createStreams(options: StreamsOptions): Streams {
       if (csr === undefined || keyFile === undefined) {
         return refuse('no-csr', 'the node’s metadata carries no certificate request or key file');
       }
+      // It is kept as long as the stream lives.
+      if (keyFile.length > maxKeyFileLength) {
+        return refuse(
+          'key-file',
+          `expected the path of a key file of at most ${String(maxKeyFileLength)} characters, found ${String(keyFile.length)}`,
+        );
+      }
       const svid = await sign(pod.value, csr);
-      if (!svid.ok) return refuse(svid.error.code, svid.error.detail);
+      if (!svid.ok) return fail(refusalOf(svid.error));
       // Signing takes a while, and the pod may be gone by now.
       const still = admit(identity, applicant.nodeId, options.podOf(name));
       if (!still.ok) return still;

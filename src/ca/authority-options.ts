@@ -2,6 +2,7 @@
 import { randomBytes as systemRandomBytes } from 'node:crypto';
 import type { Clock } from '../lib/index.js';
 import type { SpiffeId } from '../model/index.js';
+import { defaultKeyAllowance, type KeyAllowance } from './key-budget.js';
 import type { CaStore } from './store.js';
 
 const dayMs = 24 * 60 * 60 * 1000;
@@ -88,13 +89,13 @@ export interface IssueRequest {
   readonly spiffeId: SpiffeId;
   /** PKCS #10, PEM. */
   readonly csr: string;
-  /** For the audit log. */
+  /** For the audit log, and for whom new keys are counted. */
   readonly podUid: string;
 }
 
 /** Why no certificate was given. */
 export interface IssueRefusal {
-  readonly code: 'csr' | 'identity' | 'issuer-expired' | 'clock';
+  readonly code: 'csr' | 'identity' | 'issuer-expired' | 'clock' | 'too-many-keys';
   readonly detail: string;
 }
 
@@ -109,6 +110,8 @@ export interface AuthorityOptions {
   readonly publishedBundle?: string;
   /** How often the store is looked at; 5 s by default. */
   readonly pollMs?: number;
+  /** How many new keys of one pod are signed; 20 at once by default, and one each 10 s. */
+  readonly newKeys?: KeyAllowance;
   /** Called before what was made is handed out; it must not throw. */
   readonly audit?: (event: CaAuditEvent) => void;
   readonly warn?: (warning: CaWarning) => void;
@@ -130,6 +133,7 @@ export function settle(options: AuthorityOptions): Settled {
     trustDomain: options.trustDomain,
     clock: options.clock,
     pollMs: options.pollMs ?? storePollMs,
+    newKeys: options.newKeys ?? defaultKeyAllowance,
     lifetimes: { ...defaultLifetimes, ...options.lifetimes },
     audit: options.audit ?? ignore,
     warn: options.warn ?? ignore,

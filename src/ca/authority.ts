@@ -14,6 +14,7 @@ import {
 import { CaError } from './ca-error.js';
 import { issuedChains, type IssuedChains, type Svid } from './issued.js';
 import { Issuers } from './issuers.js';
+import { createKeyBudget, type KeyBudget } from './key-budget.js';
 import { signLeaf } from './leaf.js';
 import { openSlots, readStored, rootsOf, type OpenSlots } from './open-slots.js';
 import { areSameRoots } from './rotation-record.js';
@@ -67,9 +68,9 @@ async function issueSvid(
   request: IssueRequest,
   options: Settled,
   issuersNow: () => Issuers,
-  chains: IssuedChains,
+  { chains, budget }: { readonly chains: IssuedChains; readonly budget: KeyBudget },
 ): Promise<Result<Svid, IssueRefusal>> {
-  const { clock, trustDomain, lifetimes, random, randomBytes, audit } = options;
+  const { clock, trustDomain, lifetimes, newKeys, random, randomBytes, audit } = options;
   const identity = parseWorkloadSpiffeId(request.spiffeId);
   if (!identity.ok || identity.value.trustDomain !== trustDomain) {
     const detail = `expected a workload of trust domain ${trustDomain}, found ${request.spiffeId}`;
@@ -88,6 +89,11 @@ async function issueSvid(
       code: 'issuer-expired',
       detail: 'no intermediate is valid and none can be made',
     });
+  }
+  // Renewals count for nothing: there are as many as half lives, and a mesh lives by them.
+  if (!chains.isKnown(spki.value, request.spiffeId) && !budget.take(request.podUid)) {
+    const detail = `expected at most ${newKeys.atOnce} new keys of one pod at once, and one each ${newKeys.msPerKey / 1000} s after that: come again later`;
+    return fail({ code: 'too-many-keys', detail });
   }
   const issuedAtMs = clock.now();
   // Certificates count whole seconds.
@@ -214,6 +220,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
       warn({ code: 'chain-not-stored', cause });
     },
   });
+  const budget = createKeyBudget(settled.newKeys, clock);
   const servers = serverCertificates({
     ...{ clock, lifetimes, randomBytes, audit: settled.audit },
     issuer: () => serverIssuer(slots, issuersOf, settled),
@@ -289,7 +296,8 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     trustDomain,
     bundle: () => bundle,
     slots: () => slots,
-    issue: (request) => issueSvid(request, settled, () => issuersOf(slots.active), chains),
+    issue: (request) =>
+      issueSvid(request, settled, () => issuersOf(slots.active), { chains, budget }),
     serverCertificate: (dnsNames) => servers.get(dnsNames),
     keepServerCertificate: (dnsNames, apply) => servers.keep(dnsNames, apply),
     reload,

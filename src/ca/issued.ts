@@ -89,6 +89,8 @@ export interface IssuedChains {
     id: SpiffeId,
     root: { readonly root: X509Certificate; readonly fingerprint: string },
   ): Promise<Svid | undefined>;
+  /** Whether this key has had a certificate of this identity, as far as this process remembers. */
+  isKnown(spki: Uint8Array, id: SpiffeId): boolean;
   /** Keeps a chain. A store that fails is reported and otherwise ignored. */
   keep(spki: Uint8Array, svid: Svid): Promise<void>;
   /** Forgets what has expired and what cannot be read. */
@@ -145,6 +147,7 @@ export function issuedChains({ store, now, onStoreFailure }: IssuedChainsOptions
       const isGood = svid !== undefined && svid.notBeforeMs <= now() && now() < svid.renewAtMs;
       return isGood ? svid : undefined;
     },
+    isKnown: (spki, id) => memory.has(issuedKey(spki, id)),
     async keep(spki, svid): Promise<void> {
       const key = issuedKey(spki, svid.spiffeId);
       remember(key, svid);
