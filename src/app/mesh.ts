@@ -110,10 +110,10 @@ export async function openMesh(
     },
     onWorkloads: (changes) => {
       for (const pod of incarnations.replaced(changes)) {
-        ads.closeProxy(
-          pod,
-          'its pod is gone from the mesh or in another zone, or another one has its name',
-        );
+        const reason =
+          'its pod is gone from the mesh or in another zone, or another one has its name';
+        ads.closeProxy(pod, reason);
+        reports.closePod(pod, reason);
       }
     },
     onTurn: (turn) => {
@@ -148,7 +148,7 @@ export async function openMesh(
     now: () => systemClock.now(),
   });
   const reports = createReportIntake({
-    ...{ verifier, turnAway },
+    ...{ verifier, turnAway, clock: systemClock },
     podOf: (key) => pods.get(key),
     policiesOf: (pod) => pipeline.policiesOf(pod),
     noteWouldDeny: (policy, caller) => {

@@ -19,5 +19,5 @@ export {
 export type { RefusedResource, StreamStanding } from './standing.js';
 export type { StreamLimits } from './session.js';
 export type { RejectedView, StreamSnapshot, TypeSnapshot } from './stream-snapshot.js';
-export type { Intake, Refusal, RefusalCode, RequestMetadata } from './transport.js';
+export type { Intake, IntakeStream, Refusal, RefusalCode, RequestMetadata } from './transport.js';
 export type { Replacement } from './type-state.js';

@@ -45,16 +45,25 @@ export interface StreamPort {
   destroy(): void;
 }
 
+/** A client of an {@link Intake} that was let in. */
+export interface IntakeStream {
+  /** Takes one message; where it throws, the stream is ended. */
+  take(bytes: Uint8Array): void;
+  /** Called once, however the stream ends. */
+  closed(): void;
+}
+
 /** A service beside discovery to which clients stream messages; it answers nothing. */
 export interface Intake {
   /** Of the gRPC method: `/package.Service/Method`. */
   readonly path: string;
   /**
-   * Called before anything is taken from the wire; gives what takes each message, or why the client is
-   * turned away. Where that throws, the stream is ended.
+   * Called before anything is taken from the wire; gives the stream, or why the client is turned away.
+   * Where that throws, the stream is ended. `end` ends it later on.
    */
   open(
     metadata: RequestMetadata,
     peer: string,
-  ): Promise<Result<(bytes: Uint8Array) => void, Refusal>>;
+    end: (refusal: Refusal) => void,
+  ): Promise<Result<IntakeStream, Refusal>>;
 }
