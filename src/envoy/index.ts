@@ -1,4 +1,5 @@
 // The face of the room: the Envoy API in TypeScript, its type URLs, its bytes and its YAML.
+export { shapeOfRequest, type RequestShape } from './request-shape.js';
 export { decodeAccessLogs, type AccessLogEntry } from './access-logs.js';
 export { any } from './any.js';
 export {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { encodeUnknown, typeUrls } from '../envoy/index.js';
+import { readRequest } from './request.js';
 import { sidecarRules } from './rules.js';
 import { createDiscoveryClient, type ClientStream } from './testing/grpc-client.js';
 import { openRaw } from './testing/raw-client.js';
@@ -173,6 +174,64 @@ describe('who asks for too much', () => {
     stream.send({ type_url: cds, response_nonce: nonce, error_detail: { code: 3, message } });
     await until(() => said.length > 0);
     expect(said).toEqual([32_768]);
+  });
+
+  const section = (tag: number, bytes: Uint8Array): Buffer => {
+    const size = Buffer.alloc(5, 0x80);
+    for (let at = 0; at < 5; at += 1) size[at] = ((bytes.length >>> (7 * at)) & 0x7f) | 0x80;
+    size[4] = (size[4] ?? 0) & 0x7f;
+    return Buffer.concat([Buffer.from([tag]), size, bytes]);
+  };
+  // What takes two bytes of a message, again and again: an empty name, an empty map entry.
+  const millions = (tag: number): Buffer => Buffer.alloc(8_000_000, Buffer.from([tag, 0]));
+
+  test.each<readonly [string, Buffer, string]>([
+    ['four million names', millions(0x1a), 'a request of at most 250000 fields'],
+    ['four million versions', millions(0x2a), 'a request of at most 250000 fields'],
+    ['four million unknown fields', millions(0x7a), 'a request of at most 250000 fields'],
+    [
+      'a node with millions of extensions',
+      section(0x0a, millions(0x4a)),
+      'a node of at most 1048576 bytes',
+    ],
+    [
+      'a node in parts',
+      Buffer.concat([0, 1, 2].map(() => section(0x0a, Buffer.alloc(500_000, 0x4a)))),
+      'a node of at most 1048576 bytes',
+    ],
+    [
+      'a reason of megabytes',
+      section(0x3a, section(0x12, Buffer.alloc(2_000_000, 0x61))),
+      'a reason of at most 1048576 bytes',
+    ],
+    [
+      'a reason with half a million details',
+      section(0x3a, millions(0x1a).subarray(0, 1_000_000)),
+      'a reason of at most 64 fields',
+    ],
+  ])('a message of %s is refused at the cost of a look', async (_what, bytes, limit) => {
+    const startedAt = performance.now();
+    expect(readRequest(true, bytes)).toEqual({ ok: false, error: `expected ${limit}` });
+    // It is a twentieth of that on a machine that has nothing else to do.
+    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    const one = await mesh();
+    const stream = connect(one);
+    void stream.sendBytes(bytes);
+    expect(await stream.ended).toEqual({ code: 'INVALID_ARGUMENT', message: `expected ${limit}` });
+    expect(one.log).not.toContain('admit a');
+  });
+
+  test('a message of more than 8 MiB ends the stream, and others are served', async () => {
+    const one = await mesh();
+    one.turn(set([cluster('c')]));
+    const other = connect(one, 'token:b');
+    other.send({ node: { id: 'b' }, type_url: cds });
+    other.ack(await other.next());
+    const stream = connect(one);
+    void stream.sendBytes(Buffer.alloc(8 * 1024 * 1024 + 1));
+    expect(await stream.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    one.turn(set([cluster('c', '2')]));
+    expect(words([await other.next()])).toEqual(['+c=2']);
   });
 
   test('a small message that unpacks to a large one is not unpacked', async () => {

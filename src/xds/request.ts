@@ -3,7 +3,9 @@ import {
   decodeDeltaDiscoveryRequest,
   decodeDiscoveryRequest,
   envoyVersion,
+  shapeOfRequest,
   type DiscoveryNode,
+  type RequestShape,
 } from '../envoy/index.js';
 import { fail, ok, type Result } from '../lib/index.js';
 import type { StreamState } from './stream-state.js';
@@ -31,9 +33,22 @@ const longest = {
   nodeVersion: 64,
 } as const;
 
+/**
+ * Bounds of a whole request, looked at before anything is made of it: names and versions by the
+ * thousand are what a sidecar has, and a node of Envoy's lists its extensions.
+ */
+const largest = {
+  fields: 250_000,
+  nodeBytes: 1_048_576,
+  errorBytes: 1_048_576,
+  errorFields: 64,
+} as const;
+
 /** The request that the bytes are, or what is wrong with them, which never repeats them. */
 export function readRequest(isDelta: boolean, bytes: Uint8Array): Result<Request, string> {
   try {
+    const excess = excessOfShape(shapeOfRequest(isDelta, bytes));
+    if (excess !== undefined) return fail(excess);
     return isDelta ? readDelta(bytes) : readSotw(bytes);
   } catch {
     return fail('not a discovery request');
@@ -70,6 +85,17 @@ function excessOf(
   if ((node?.id?.length ?? 0) > longest.nodeId) return tooLong('a node id', longest.nodeId);
   const isLong = names.some(({ length }) => length > longest.name);
   return isLong ? tooLong('a name', longest.name) : undefined;
+}
+
+function excessOfShape(shape: RequestShape): string | undefined {
+  const { fields, nodeBytes, errorBytes, errorFields } = largest;
+  if (shape.fields > fields) return `expected a request of at most ${String(fields)} fields`;
+  if (shape.nodeBytes > nodeBytes) return `expected a node of at most ${String(nodeBytes)} bytes`;
+  if (shape.errorBytes > errorBytes) {
+    return `expected a reason of at most ${String(errorBytes)} bytes`;
+  }
+  if (shape.errorFields <= errorFields) return undefined;
+  return `expected a reason of at most ${String(errorFields)} fields`;
 }
 
 function tooLong(what: string, limit: number): string {
