@@ -9,6 +9,9 @@ import { pemBlocks } from './pem.js';
 
 /** The entry with the certificates. */
 const entry = 'ca.crt';
+/** Twice what all public authorities take. Each sidecar that it is for holds it, and each one is parsed here. */
+const maxLength = 524_288;
+const maxCertificates = 500;
 
 /** Whether a ConfigMap is offered to sidecars as a bundle. */
 export function isCaBundle(object: unknown): boolean {
@@ -50,8 +53,16 @@ function readCertificates(text: string | undefined): {
   readonly problems: readonly string[];
 } {
   if (text === undefined) return { usable: [], problems: ['this field is required'] };
+  if (text.length > maxLength) {
+    const problem = `expected at most ${maxLength} characters, found ${text.length}`;
+    return { usable: [], problems: [problem] };
+  }
   const blocks = pemBlocks(text);
   const certificates = blocks.filter(({ label }) => label === 'CERTIFICATE');
+  if (certificates.length > maxCertificates) {
+    const problem = `expected at most ${maxCertificates} certificates, found ${certificates.length}`;
+    return { usable: [], problems: [problem] };
+  }
   const usable = certificates.map(({ pem }) => pem).filter(isCertificate);
   const broken = certificates.length - usable.length;
   return {

@@ -19,6 +19,8 @@ const type = 'kubernetes.io/tls';
 /** What Envoy loads (measured on 1.40). */
 const curves: readonly string[] = ['prime256v1', 'secp384r1', 'secp521r1'];
 const minRsaBits = 2048;
+/** Of an entry, in characters: a chain of some dozen certificates. */
+const maxLength = 65_536;
 
 /** Whether a Secret is offered to the sidecars of its namespace. */
 export function isCredential(object: unknown): boolean {
@@ -60,6 +62,14 @@ function readPair(object: unknown): Result<NonNullable<Credential['pair']>, Prob
   }
   const chainText = entryOf(object, 'tls.crt');
   const keyText = entryOf(object, 'tls.key');
+  for (const [name, text] of [
+    ['tls.crt', chainText],
+    ['tls.key', keyText],
+  ] as const) {
+    if (text === undefined || text.length <= maxLength) continue;
+    const message = `expected at most ${maxLength} characters, found ${text.length}`;
+    return fail({ path: ['data', name], message });
+  }
   const chain = pemBlocks(chainText ?? '').filter(({ label }) => label === 'CERTIFICATE');
   const certificates = chain.map(({ pem }) => certificateOf(pem));
   const [leaf] = certificates;

@@ -13,6 +13,9 @@ export interface KeySetReading {
 /** How many keys a set may have. */
 export const maxKeys = 64;
 
+/** The longest text of a set, in characters: each sidecar that it is for holds it. */
+export const maxKeySetLength = 65_536;
+
 /** The least length of an RSA modulus, in bits: NIST SP 800-131A. */
 const minRsaBits = 2048;
 
@@ -30,6 +33,11 @@ const privateParts = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k'];
 
 /** Reads the text of a key set. Keys for encryption are passed over; they sign nothing. */
 export function readKeySet(text: string): KeySetReading {
+  if (text.length > maxKeySetLength) {
+    return {
+      problems: [`expected at most ${maxKeySetLength} characters, found ${text.length}`],
+    };
+  }
   const keys = keysOf(text);
   if (typeof keys === 'string') return { problems: [keys] };
   if (keys.length > maxKeys) {

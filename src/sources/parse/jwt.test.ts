@@ -247,6 +247,7 @@ describe('a ConfigMap', () => {
     [undefined, 'data["jwks.json"]'],
     [[inline], 'data'],
     [{ 'jwks.json': 7 }, 'data["jwks.json"]'],
+    [{ 'jwks.json': `${' '.repeat(65_536)}${inline}` }, 'data["jwks.json"]'],
   ])('with %.30j has no keys, which is said without a word of what is in it', (data, field) => {
     const parsed = read(configMap(data));
     expect(parsed).toMatchObject({ outcome: { kind: 'good' } });

@@ -74,6 +74,23 @@ describe('a ConfigMap with authorities', () => {
     expect(JSON.stringify(parsed)).not.toContain(p256.key.split('\n')[1]);
   });
 
+  test.each([
+    [
+      'more text than all public authorities take',
+      `${' '.repeat(524_288)}${p256.cert}`,
+      'expected at most 524288 characters, found 52',
+    ],
+    [
+      'hundreds of certificates',
+      p256.cert.repeat(501),
+      'expected at most 500 certificates, found 501',
+    ],
+  ])('with %s has none, which is said', (_what, text, says) => {
+    const parsed = read(configMap(text));
+    expect(bundleOf(parsed).pem).toBeUndefined();
+    expect(messages(parsed).join()).toContain(says);
+  });
+
   test('leaves out what is broken, and has none where all is', () => {
     const broken = p256.cert.replace(/MI.{20}/, 'MIIBAAAA');
     const some = read(configMap(broken + other.cert));
@@ -137,6 +154,11 @@ describe('a Secret with a key pair', () => {
     ['with a short key', secret(selfSigned('rsa:1024')), 'Envoy takes no other'],
     ['on another curve', secret(selfSigned('ed25519')), 'Envoy takes no other'],
     ['with no data', secret(p256, { data: 7 }), 'data["tls.crt"]'],
+    [
+      'with a chain without end',
+      secret({ cert: p256.cert.repeat(200), key: p256.key }),
+      'data["tls.crt"] expected at most 65536 characters',
+    ],
   ])('%s has none, which is said without a word of what is in it', (_what, object, says) => {
     const parsed = read(object);
     expect(credentialOf(parsed).pair).toBeUndefined();

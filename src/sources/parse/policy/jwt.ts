@@ -2,14 +2,14 @@
 import { z } from 'zod';
 import type { JwtIssuer, JwtKeys, JwtSetting } from '../../../model/index.js';
 import type { Cursor } from '../cursor.js';
-import { readKeySet } from '../jwks.js';
+import { maxKeySetLength, readKeySet } from '../jwks.js';
 import { checkSchema, strict } from './check.js';
 import { keySetUrl, readKeySetUrl } from './key-set-url.js';
 import { claimHeader, claimName, comparedHeader, objectName, tokenText } from './texts.js';
 
 const keySetText = z
   .string()
-  .max(65_536)
+  .max(maxKeySetLength)
   .superRefine((value, context) => {
     for (const message of readKeySet(value).problems) context.addIssue({ code: 'custom', message });
   });
