@@ -100,8 +100,8 @@ export function calleeOf(destination: Destination, read: Read, tables: EndpointT
         .filter(({ isOwn }) => isOwn);
       return { namespace: namespaceOf(owner.pod), services };
     }
+    // EndpointSlices may list any address: whoever does settles nothing of how others call it.
     case 'outside':
-      return { namespace: namespaceOf(destination.service), services: [] };
     case 'nowhere':
       return { services: [] };
   }
