@@ -128,9 +128,13 @@ const disruptionBudget: Manifest = {
   spec: { maxUnavailable: 1, selector: { matchLabels: controllerLabels } },
 };
 
+/** On the namespaces whose pods may read the control plane's metrics. */
+const metricsLabel = { 'skerry.dev/metrics': 'enabled' } as const;
+
 /**
- * Who may call the control plane. Nothing is said of what it calls itself: the API server's address is
- * no pod's, and a policy that guesses it would cut it off on the next cluster.
+ * Who may call the control plane; kubelet of its own node always may. Nothing is said of what it calls
+ * itself: the API server's address is no pod's, and a policy that guesses it would cut it off on the
+ * next cluster.
  */
 const networkPolicy: Manifest = {
   apiVersion: 'networking.k8s.io/v1',
@@ -140,12 +144,14 @@ const networkPolicy: Manifest = {
     podSelector: { matchLabels: controllerLabels },
     policyTypes: ['Ingress'],
     ingress: [
+      // Which namespaces have sidecars changes by the hour.
       {
         from: [{ namespaceSelector: {} }],
-        ports: [
-          { protocol: 'TCP', port: ports.ads },
-          { protocol: 'TCP', port: ports.health },
-        ],
+        ports: [{ protocol: 'TCP', port: ports.ads }],
+      },
+      {
+        from: [{ namespaceSelector: { matchLabels: metricsLabel } }],
+        ports: [{ protocol: 'TCP', port: ports.health }],
       },
       // The API server calls from an address that is no pod's.
       { ports: [{ protocol: 'TCP', port: ports.webhook }] },

@@ -15,6 +15,7 @@ import type { Manifest } from './manifest.js';
 import { installObjects } from './objects.js';
 import { checkInstallOptions, defaultInstall, type InstallOptions } from './options.js';
 import { deploymentPath, pathOf, webhookPath } from './paths.js';
+import { podsOf, surpriseOf } from './testing/attack-surface.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const chart = join(root, 'deploy', 'helm', 'skerry');
@@ -200,6 +201,29 @@ describe('the Kustomize base renders what the command line does', () => {
     const options = { ...defaultInstall, trustDomain: 'mesh.example', replicas: 5 };
     expect(kustomize(patch)).toEqual(expected(options));
   });
+});
+
+describe('the ports of the control plane are open to whom the table says, and to nobody else', () => {
+  const objectsOf = (rendered: Readonly<Record<string, unknown>>): readonly Manifest[] =>
+    Object.values(rendered) as readonly Manifest[];
+
+  test.each([[{}], [{ ha: true }], [{ redirection: 'cni' }], [{ replicas: 1 }]])(
+    'by Helm with %j',
+    (values) => {
+      const objects = objectsOf(byPath(helmTemplate(values).stdout));
+      expect(podsOf(objects).length).toBeGreaterThan(0);
+      expect(surpriseOf(objects)).toEqual([]);
+    },
+  );
+
+  test.each([[''], ['components: [BASE/ha]'], ['components: [BASE/cni]']])(
+    'by Kustomize with %j',
+    (line) => {
+      const objects = objectsOf(kustomize([line]));
+      expect(podsOf(objects).length).toBeGreaterThan(0);
+      expect(surpriseOf(objects)).toEqual([]);
+    },
+  );
 });
 
 describe('on a cluster', () => {
