@@ -34,6 +34,9 @@ const nodeTools = {
 /** What judges how a port speaks TLS. */
 const judgeTools = { testssl: 'testssl.sh' };
 
+/** What gives a program another time. */
+const clockTools = { gcc: 'gcc' };
+
 /** Where the CNI plugins of Debian lie, which are in no PATH. */
 const cniPlugins = ['/usr/lib/cni/bridge', '/opt/cni/bin/bridge'];
 
@@ -45,7 +48,7 @@ function say(line) {
  * Prepares what the caller needs and returns where things are. Packages and generated code always;
  * `needs` adds `envoy` (the binary; its path is returned and set as SKERRY_ENVOY for children) and
  * `network` (the tools of network namespaces), `kubernetes-api` (etcd) and `kubernetes-node` (a container
- * runtime and the CNI plugins), and `tls-judge` (testssl). Throws an Error that says what to do.
+ * runtime and the CNI plugins), `tls-judge` (testssl) and `clock` (a C compiler). Throws an Error that says what to do.
  */
 export async function setup({ needs = [] } = {}) {
   checkNode();
@@ -54,6 +57,7 @@ export async function setup({ needs = [] } = {}) {
   if (needs.includes('network')) installTools(tools);
   if (needs.includes('kubernetes-api')) installTools(apiTools);
   if (needs.includes('tls-judge')) installTools(judgeTools);
+  if (needs.includes('clock')) installTools(clockTools);
   if (needs.includes('kubernetes-node')) {
     const besides = cniPlugins.some(isExecutable) ? [] : ['containernetworking-plugins'];
     installTools({ ...tools, ...nodeTools }, besides);

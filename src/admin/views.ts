@@ -56,6 +56,8 @@ export interface ProxyView {
   readonly generationAcked: number;
   /** Age of the oldest response without an answer; absent when none waits. */
   readonly pendingForMs?: number;
+  /** How far its clock was ahead of the replica's when it connected, in milliseconds; negative: behind. */
+  readonly clockAheadMs?: number;
   /** Expiry of the certificate it was given. */
   readonly certificateNotAfterMs?: number;
   /** When the next one is due. */

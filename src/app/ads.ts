@@ -4,6 +4,7 @@ import type { ControllerOptions } from '../cli/index.js';
 import { shortTypeName, typeUrls } from '../envoy/index.js';
 import { fail, ok, systemClock, type Logger } from '../lib/index.js';
 import { namespaceOf, podKey, spiffeId } from '../model/index.js';
+import { clockHeader } from '../sidecar/index.js';
 import type { Metrics } from '../telemetry/index.js';
 import {
   createXdsServer,
@@ -25,6 +26,7 @@ import type { PolicyGate } from './policy-gate.js';
 import type { TurnAway } from './refusals.js';
 import type { Rejections } from './rejections.js';
 import { createServerRoots } from './server-roots.js';
+import type { SidecarClocks } from './sidecar-clocks.js';
 import type { Streams } from './streams.js';
 import type { TrustLedger } from './trust-ledger.js';
 
@@ -43,12 +45,19 @@ export interface AdsParts {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly turnAway: TurnAway;
+  readonly clocks: SidecarClocks;
   /** Services beside discovery. */
   readonly intakes: readonly Intake[];
 }
 
+/** Who a stream has proved to be, and what it says of its time. */
+export interface StreamOwner extends WorkloadIdentity {
+  /** How far its clock is ahead of ours, in milliseconds; absent: it does not say. */
+  readonly clockAheadMs?: number;
+}
+
 /** A connected sidecar, with the identity it proved. */
-export type ConnectedProxy = ProxySnapshot<WorkloadIdentity>;
+export type ConnectedProxy = ProxySnapshot<StreamOwner>;
 
 /** The running server. */
 export interface Ads {
@@ -71,12 +80,14 @@ export interface Ads {
 const emptyVirtualHosts = ['http/_'];
 /** Streams end spread over this when the control plane stops, so that sidecars do not all return at once. */
 const stopSpreadMs = 500;
-function createDoor(parts: AdsParts): DiscoveryDoor<WorkloadIdentity> {
-  const { streams, turnAway: refused } = parts;
+function createDoor(parts: AdsParts): DiscoveryDoor<StreamOwner> {
+  const { streams, turnAway: refused, clocks } = parts;
   return {
     async authenticate(metadata, peer) {
       const found = await authenticate(parts.verifier, metadata.get('authorization'));
-      return found.ok ? found : fail(refused(found.error, peer));
+      if (!found.ok) return fail(refused(found.error, peer));
+      const clockAheadMs = clocks.read(metadata.get(clockHeader));
+      return ok({ ...found.value, ...(clockAheadMs === undefined ? {} : { clockAheadMs }) });
     },
     async admit({ identity, node, streamId, peer }) {
       const nodeId = node.id ?? '';
@@ -87,9 +98,11 @@ function createDoor(parts: AdsParts): DiscoveryDoor<WorkloadIdentity> {
         metadata: node.metadata ?? {},
       });
       if (!opened.ok) return fail(refused(opened.error, peer, nodeId));
+      clocks.opened(streamId, opened.value.pod, identity.clockAheadMs);
       return ok({ proxyId: opened.value.pod, scopes: opened.value.scopes });
     },
     release(streamId): void {
+      clocks.closed(streamId);
       parts.demand.end(streamId);
       streams.close(streamId);
     },
@@ -199,8 +212,8 @@ function openServer(
   parts: AdsParts,
   listen: { readonly host: string; readonly port: number },
   certificate: ServerCertificate,
-): ReturnType<typeof createXdsServer<WorkloadIdentity>> {
-  return createXdsServer<WorkloadIdentity>({
+): ReturnType<typeof createXdsServer<StreamOwner>> {
+  return createXdsServer<StreamOwner>({
     ...listen,
     certificate,
     maxConnectionAgeMs: parts.options.maxStreamAgeSeconds * 1000,

@@ -21,6 +21,7 @@ import { createPolicyGate, type PolicyGate } from './policy-gate.js';
 import { createTurnAway } from './refusals.js';
 import { createRejections, type Rejections } from './rejections.js';
 import { trustBundle } from './secrets.js';
+import { createSidecarClocks } from './sidecar-clocks.js';
 import { createStreams, type Streams } from './streams.js';
 import { openTrust, renewalSpreadMs } from './trust.js';
 import { createPlaintextLedger, type PlaintextLedger } from './plaintext-ledger.js';
@@ -87,8 +88,10 @@ export async function openMesh(
   const policies = createEffectivePolicies(await platform.verdicts.load(), platform.verdicts);
   const diagnostics = (): readonly Diagnostic[] =>
     allDiagnostics(sourceDiagnostics, pipeline, policies);
+  const clocks = createSidecarClocks({ clock: systemClock, logger });
   const metrics = createMetrics({
     streams: () => ads.streamCount(),
+    wrongClocks: () => clocks.wrong(),
     demandedNames: () => demand.size(),
     diagnostics: () => diagnostics().length,
     generation: () => loop.generation(),
@@ -161,7 +164,7 @@ export async function openMesh(
   });
   const ads = createAds({
     ...{ options, authority, verifier, cache, streams, demand, gate, rejections, news, logger },
-    ...{ metrics, ledger, turnAway, intakes: [reports] },
+    ...{ metrics, ledger, turnAway, clocks, intakes: [reports] },
   });
   cache.apply(0, [trustBundle(authority.bundle())]);
   authority.onMove(() => {

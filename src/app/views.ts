@@ -86,6 +86,9 @@ function proxyView(
     generationSent: sent,
     generationAcked: Math.min(sent, proxy.state.settledGeneration),
     ...(pending.length > 0 && { pendingForMs: nowMs - Math.min(...pending) }),
+    ...(proxy.identity.clockAheadMs !== undefined && {
+      clockAheadMs: proxy.identity.clockAheadMs,
+    }),
     ...(stream && {
       certificateNotAfterMs: stream.certificateNotAfterMs,
       certificateRenewAtMs: stream.certificateRenewAtMs,

@@ -49,6 +49,12 @@ test('configuration is waited for without end, and the node is sent once a strea
   });
 });
 
+test('each stream says what time it is for the sidecar', () => {
+  expect(JSON.stringify(bootstrap(options).bootstrap)).toContain(
+    '{"key":"x-skerry-clock","value":"%START_TIME(%s)%"}',
+  );
+});
+
 test('the admin interface is a unix socket for its owner alone', () => {
   expect(bootstrap(options).bootstrap).toMatchObject({
     admin: { address: { pipe: { path: '/run/skerry/run/admin.sock', mode: 0o600 } } },

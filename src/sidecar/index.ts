@@ -1,6 +1,7 @@
 /** The pod's side of the contract: ports and names, redirection, bootstrap, preparation, command. */
 export {
   adminCluster,
+  clockHeader,
   controlPlaneCluster,
   inboundPort,
   inboundSourceV4,

@@ -29,6 +29,9 @@ export const controlPlaneCluster = 'skerry_control_plane';
 /** Name of the bootstrap's cluster for the sidecar's own admin socket. */
 export const adminCluster = 'skerry_admin';
 
+/** Header of each stream to the control plane: the sidecar's own time, in whole seconds since the epoch. */
+export const clockHeader = 'x-skerry-clock';
+
 /** Keys of the node metadata by which a sidecar tells the control plane about itself. */
 export const nodeMetadataKeys = {
   /** Its certificate request, PEM. */

@@ -20,6 +20,8 @@ export interface Metrics {
 /** Numbers that are read when somebody scrapes, not when they change. */
 export interface Gauges {
   readonly streams: () => number;
+  /** Connected sidecars whose clocks are wrong. */
+  readonly wrongClocks: () => number;
   readonly demandedNames: () => number;
   readonly diagnostics: () => number;
   readonly generation: () => number;
@@ -47,6 +49,11 @@ export function createMetrics(gauges: Gauges): Metrics {
     });
   };
   gauge('skerry_streams', 'ADS streams that are open', gauges.streams);
+  gauge(
+    'skerry_wrong_clocks',
+    'connected sidecars whose clock and ours differ by more than a minute',
+    gauges.wrongClocks,
+  );
   gauge(
     'skerry_demanded_names',
     'cluster names that sidecars have asked for',

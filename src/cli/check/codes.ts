@@ -245,6 +245,12 @@ export const checkCodes = {
     cause: 'a sidecar has not answered for long what it was sent: its changes are not live',
     remedy: 'see whether its pod has enough CPU, and whether its Envoy hangs: skerry proxies',
   },
+  ProxyClockSkew: {
+    severity: 'failed',
+    cause:
+      'the clock of a sidecar and its replica’s differ: certificates count there as expired, or as not yet valid',
+    remedy: 'set the clock of its node by NTP; certificates are dated back 5 minutes, and no more',
+  },
   ProxyCertificateExpiring: {
     severity: 'failed',
     cause: 'a sidecar’s certificate was not renewed, which is due at half its life',

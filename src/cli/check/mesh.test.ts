@@ -14,6 +14,7 @@ import { policiesCheck } from './policies.js';
 import {
   answerFindings,
   certificateFindings,
+  clockFindings,
   offlinePods,
   rootOfCertificateFindings,
   wantedEnvoy,
@@ -281,6 +282,16 @@ describe('a sidecar', () => {
     [{ pendingForMs: 45_000 }, ['ProxySlow: shop/cart: no answer for 45s']],
   ])('that was sent something: %j', (change, says) => {
     expect(answerFindings(proxy(change)).map((one) => `${one.code}: ${one.says}`)).toEqual(says);
+  });
+
+  test.each([
+    [undefined, []],
+    [-59_000, []],
+    [86_400_000, ['ProxyClockSkew: shop/cart: its clock is 24h0m ahead']],
+    [-240_000, ['ProxyClockSkew: shop/cart: its clock is 4m0s behind']],
+  ])('whose clock was ahead by %j ms when it connected', (clockAheadMs, says) => {
+    const one = proxy(clockAheadMs === undefined ? {} : { clockAheadMs });
+    expect(clockFindings(one).map(({ code, says: text }) => `${code}: ${text}`)).toEqual(says);
   });
 
   test.each([

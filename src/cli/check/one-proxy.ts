@@ -7,7 +7,12 @@ import { containerTrouble } from '../install/rollout.js';
 import { fine, type Check, type CheckFinding, type CheckOutcome } from './check.js';
 import type { Facts } from './facts.js';
 import { toMeshPod } from './mesh-pod.js';
-import { answerFindings, certificateFindings, rootOfCertificateFindings } from './proxies.js';
+import {
+  answerFindings,
+  certificateFindings,
+  clockFindings,
+  rootOfCertificateFindings,
+} from './proxies.js';
 import { currentBundle } from './trust.js';
 
 /** Which sidecar. */
@@ -153,7 +158,10 @@ function configurationCheck(name: ProxyName): Check {
       if (proxy === undefined) return fine('not known');
       const held = proxy.resources.map(({ type, held: count }) => `${String(count)} ${type}`);
       const acked = `generation ${String(proxy.generationAcked)} of ${String(proxy.generationSent)} accepted`;
-      return { says: `${acked}; holds ${held.join(', ')}`, findings: answerFindings(proxy) };
+      return {
+        says: `${acked}; holds ${held.join(', ')}`,
+        findings: [...answerFindings(proxy), ...clockFindings(proxy)],
+      };
     },
   };
 }

@@ -24,6 +24,16 @@ export function certificateFindings(proxy: ServedProxy, nowMs: number): readonly
   return [{ code: 'ProxyCertificateExpiring', says }];
 }
 
+/** A sidecar says whole seconds, and may have waited for its connection. */
+const clockToleranceMs = 60_000;
+
+/** Whether its clock was right when it connected. */
+export function clockFindings({ name, clockAheadMs = 0 }: ServedProxy): readonly CheckFinding[] {
+  if (Math.abs(clockAheadMs) <= clockToleranceMs) return [];
+  const away = `${formatAge(Math.abs(clockAheadMs))} ${clockAheadMs < 0 ? 'behind' : 'ahead'}`;
+  return [{ code: 'ProxyClockSkew', says: `${name}: its clock is ${away}` }];
+}
+
 /** Whether a certificate is of today's authority: while former ones drain, both are. */
 export function rootOfCertificateFindings(
   { name, certificateRoot }: ServedProxy,
@@ -96,6 +106,7 @@ export const proxiesCheck: Check = {
       findings: [
         ...offline.map(({ name }): CheckFinding => ({ code: 'ProxyOffline', says: name })),
         ...proxies.flatMap(answerFindings),
+        ...proxies.flatMap(clockFindings),
         ...proxies.flatMap((proxy) => certificateFindings(proxy, facts.nowMs())),
         ...proxies.flatMap((proxy) => rootOfCertificateFindings(proxy, authority)),
         ...versionFindings(proxies, wantedEnvoy(await facts.deployment())),
