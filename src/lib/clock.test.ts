@@ -20,3 +20,13 @@ test('a wait of a year is a wait of a year, and can be cancelled in each part of
     jest.useRealTimers();
   }
 });
+
+test('a timer waits whole milliseconds, and never less than was asked for', () => {
+  const setTimer = jest.spyOn(globalThis, 'setTimeout');
+  try {
+    systemClock.after(1_200.25, () => undefined)();
+    expect(setTimer.mock.calls.map(([, delayMs]) => delayMs)).toEqual([1_201]);
+  } finally {
+    setTimer.mockRestore();
+  }
+});

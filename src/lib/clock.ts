@@ -22,7 +22,9 @@ export const systemClock: Clock = {
       }, nextMs);
       timer.unref();
     };
-    wait(delayMs);
+    // Of a timer with a fraction that is cancelled Node keeps the list until it would have run
+    // (it files lists by whole milliseconds and looks for the fraction); some here run for hours.
+    wait(Math.ceil(delayMs));
     return () => {
       clearTimeout(timer);
     };
