@@ -6,24 +6,29 @@ import type { TurnLoop } from './turns.js';
 
 /** Where a batch goes. */
 export interface FeedTargets {
-  readonly loop: TurnLoop;
-  readonly gate: PolicyGate;
+  readonly loop: Pick<TurnLoop, 'put'>;
+  readonly gate: Pick<PolicyGate, 'set'>;
   /** The pods as the source has them now, by key. */
   readonly pods: Map<string, Pod>;
+  /** Told of each pod that is gone for good, also where another one has its name. */
+  readonly onPodGone: (pod: Pod) => void;
 }
 
 /** What the source says goes into the loop; policies by way of the gate. */
-export function feed(batch: SourceBatch, { loop, gate, pods }: FeedTargets): void {
+export function feed(batch: SourceBatch, { loop, gate, pods, onPodGone }: FeedTargets): void {
   for (const change of batch.changes) {
     switch (change.collection) {
       case 'policies':
         gate.set(policyKey(change.ref.namespace, change.ref.name), change.value);
         break;
-      case 'pods':
+      case 'pods': {
+        const former = pods.get(change.key);
+        if (former !== undefined && former.uid !== change.value?.uid) onPodGone(former);
         if (change.value === undefined) pods.delete(change.key);
         else pods.set(change.key, change.value);
         loop.put('pods', change.key, change.value);
         break;
+      }
       case 'services':
         loop.put('services', change.key, change.value);
         break;

@@ -197,7 +197,10 @@ export async function openMesh(
     take(batch): void {
       logNew(batch.diagnostics, sourceDiagnostics, logger);
       sourceDiagnostics = batch.diagnostics;
-      feed(batch, { loop, gate, pods });
+      const onPodGone = ({ uid }: Pod): void => {
+        authority.forget(uid);
+      };
+      feed(batch, { loop, gate, pods, onPodGone });
     },
     diagnostics,
   };

@@ -1,5 +1,5 @@
 /** The authority at work: one root, the right leaves, renewal, and damage. */
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { buildSync } from 'esbuild';
 import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
@@ -124,6 +124,33 @@ test('a restarted authority has the same root and answers with the same bytes un
   const after = await issue(second, csr);
   expect(after.serial).not.toBe(before.serial);
   expect(after.notAfterMs).toBe(clock.now() + 12 * hourMs);
+});
+
+describe('where the store keeps no chains', () => {
+  async function openForgetful(): Promise<Authority> {
+    const store = await openDirectoryStore(directory);
+    return open({ store: { ...store, readIssued: () => Promise.resolve(undefined) } });
+  }
+
+  test('a pod that is gone is forgotten, and no other', async () => {
+    const authority = await openForgetful();
+    const [gone, other] = [freshRequest(), freshRequest()];
+    const before = await issue(authority, gone);
+    const kept = await authority.issue({ spiffeId: cart, csr: other, podUid: 'uid-2' });
+    expect(await issue(authority, gone)).toBe(before);
+    authority.forget('uid-1');
+    expect((await issue(authority, gone)).serial).not.toBe(before.serial);
+    expect(await authority.issue({ spiffeId: cart, csr: other, podUid: 'uid-2' })).toEqual(kept);
+  });
+
+  test('a pod’s new key takes the place of its former one', async () => {
+    const authority = await openForgetful();
+    const [former, now] = [freshRequest(), freshRequest()];
+    const before = await issue(authority, former);
+    const after = await issue(authority, now);
+    expect(await issue(authority, now)).toBe(after);
+    expect((await issue(authority, former)).serial).not.toBe(before.serial);
+  });
 });
 
 test('the same key under another identity gets a certificate of its own', async () => {

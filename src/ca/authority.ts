@@ -40,6 +40,8 @@ export interface Authority {
   slots(): OpenSlots;
   /** A certificate for the key in the request; until its renewal is due or another root signs, the same one again. */
   issue(request: IssueRequest): Promise<Result<Svid, IssueRefusal>>;
+  /** The pod with this uid is gone for good: what it was issued is not kept in memory for it any longer. */
+  forget(podUid: string): void;
   /** The control plane's own certificate for these DNS names; the same one until half its life is over. */
   serverCertificate(dnsNames: readonly string[]): Promise<ServerCertificate>;
   /** Hands `apply` a server certificate now and at each renewal; the returned function ends that. */
@@ -78,7 +80,9 @@ async function issueSvid(
   }
   const spki = checkCsr(request.csr);
   if (!spki.ok) return fail({ code: 'csr', detail: spki.error });
-  const known = await chains.find(spki.value, request.spiffeId, issuersNow().current());
+  const { spiffeId, podUid } = request;
+  const holder = { spki: spki.value, spiffeId, podUid };
+  const known = await chains.find(holder, issuersNow().current());
   if (known !== undefined) return ok(known);
   const issuers = issuersNow();
   const early = tooEarly(issuers.current(), options);
@@ -91,7 +95,7 @@ async function issueSvid(
     });
   }
   // Renewals count for nothing: there are as many as half lives, and a mesh lives by them.
-  if (!chains.isKnown(spki.value, request.spiffeId) && !budget.take(request.podUid)) {
+  if (!chains.isKnown(holder) && !budget.take(podUid)) {
     const detail = `expected at most ${newKeys.atOnce} new keys of one pod at once, and one each ${newKeys.msPerKey / 1000} s after that: come again later`;
     return fail({ code: 'too-many-keys', detail });
   }
@@ -103,13 +107,13 @@ async function issueSvid(
   const serial = randomLabel(randomBytes);
   const leafPem = signLeaf(issuer, {
     spki: spki.value,
-    name: { kind: 'spiffe', id: request.spiffeId },
+    name: { kind: 'spiffe', id: spiffeId },
     notBeforeMs,
     notAfterMs,
     serial: Buffer.from(serial, 'hex'),
   });
   const svid: Svid = {
-    spiffeId: request.spiffeId,
+    spiffeId,
     chainPem: `${leafPem}${issuer.chainPem}`,
     root: issuers.current().fingerprint,
     serial,
@@ -118,12 +122,12 @@ async function issueSvid(
     renewAtMs: renewalTimeMs({ issuedAtMs, notAfterMs }, random),
   };
   audit({
-    ...{ kind: 'workload', serial, spiffeId: request.spiffeId, podUid: request.podUid },
+    ...{ kind: 'workload', serial, spiffeId, podUid },
     key: createHash('sha256').update(spki.value).digest('hex'),
     ...{ issuer: keyIdOf(issuer), root: svid.root },
     notAfter: new Date(notAfterMs).toISOString(),
   });
-  await chains.keep(spki.value, svid);
+  await chains.keep(holder, svid);
   return ok(svid);
 }
 
@@ -298,6 +302,9 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     slots: () => slots,
     issue: (request) =>
       issueSvid(request, settled, () => issuersOf(slots.active), { chains, budget }),
+    forget: (podUid) => {
+      chains.forget(podUid);
+    },
     serverCertificate: (dnsNames) => servers.get(dnsNames),
     keepServerCertificate: (dnsNames, apply) => servers.keep(dnsNames, apply),
     reload,

@@ -45,7 +45,8 @@ function open(): Promise<Authority> {
 }
 
 async function issue(csr: string): Promise<Svid> {
-  const issued = await authority.issue({ spiffeId: cart, csr, podUid: 'uid-1' });
+  // Each is the request of a pod of its own.
+  const issued = await authority.issue({ spiffeId: cart, csr, podUid: csr });
   if (!issued.ok) throw new Error(issued.error.detail);
   return issued.value;
 }

@@ -19,7 +19,7 @@ export interface Svid {
   readonly renewAtMs: number;
 }
 
-/** How many chains stay in memory, about 3 kB each; the oldest give way (they remain in the store). */
+/** How many pods' chains stay in memory, about 3 kB each; the oldest give way (they remain in the store). */
 const maxInMemory = 50_000;
 
 /** The key under which a chain is kept: of the public key and the identity. */
@@ -81,18 +81,26 @@ function notAfterOf(text: string): number {
   }
 }
 
+/** Whose chain it is: a pod has one key at a time. */
+export interface Holder {
+  readonly spki: Uint8Array;
+  readonly spiffeId: SpiffeId;
+  readonly podUid: string;
+}
+
 /** The chains issued so far. */
 export interface IssuedChains {
   /** The chain for this key and identity if one is valid, not yet due for renewal, and `root` stands behind it. */
   find(
-    spki: Uint8Array,
-    id: SpiffeId,
+    holder: Holder,
     root: { readonly root: X509Certificate; readonly fingerprint: string },
   ): Promise<Svid | undefined>;
   /** Whether this key has had a certificate of this identity, as far as this process remembers. */
-  isKnown(spki: Uint8Array, id: SpiffeId): boolean;
+  isKnown(holder: Holder): boolean;
   /** Keeps a chain. A store that fails is reported and otherwise ignored. */
-  keep(spki: Uint8Array, svid: Svid): Promise<void>;
+  keep(holder: Holder, svid: Svid): Promise<void>;
+  /** The pod is gone for good, and nobody will ask for its chain again; the store keeps it until it expires. */
+  forget(podUid: string): void;
   /** Forgets what has expired and what cannot be read. */
   sweep(): Promise<void>;
 }
@@ -107,11 +115,12 @@ export interface IssuedChainsOptions {
 
 /** Chains kept in `store`, with a bounded memory of them. */
 export function issuedChains({ store, now, onStoreFailure }: IssuedChainsOptions): IssuedChains {
-  const memory = new Map<string, Svid>();
+  /** By the pod's uid. */
+  const memory = new Map<string, { readonly key: string; readonly svid: Svid }>();
 
-  function remember(key: string, svid: Svid): void {
-    memory.delete(key);
-    memory.set(key, svid);
+  function remember(podUid: string, key: string, svid: Svid): void {
+    memory.delete(podUid);
+    memory.set(podUid, { key, svid });
     const oldest = memory.size > maxInMemory ? memory.keys().next().value : undefined;
     if (oldest !== undefined) memory.delete(oldest);
   }
@@ -127,35 +136,40 @@ export function issuedChains({ store, now, onStoreFailure }: IssuedChainsOptions
 
   async function read(
     key: string,
-    spki: Uint8Array,
-    id: SpiffeId,
+    { spki, spiffeId, podUid }: Holder,
     root: X509Certificate,
   ): Promise<Svid | undefined> {
     const text = await attempt(() => store.readIssued(key));
-    const svid = text === undefined ? undefined : parseSvid(text, id);
+    const svid = text === undefined ? undefined : parseSvid(text, spiffeId);
     if (svid === undefined || !isTrue(svid, spki, root)) return undefined;
-    remember(key, svid);
+    remember(podUid, key, svid);
     return svid;
   }
 
   return {
-    async find(spki, id, { root, fingerprint }): Promise<Svid | undefined> {
-      const key = issuedKey(spki, id);
-      const known = memory.get(key);
-      const svid = known?.root === fingerprint ? known : await read(key, spki, id, root);
+    async find(holder, { root, fingerprint }): Promise<Svid | undefined> {
+      const key = issuedKey(holder.spki, holder.spiffeId);
+      const held = memory.get(holder.podUid);
+      const known = held?.key === key ? held.svid : undefined;
+      const svid = known?.root === fingerprint ? known : await read(key, holder, root);
       // One that is not valid yet was signed while the clock was ahead, or it is behind now.
       const isGood = svid !== undefined && svid.notBeforeMs <= now() && now() < svid.renewAtMs;
       return isGood ? svid : undefined;
     },
-    isKnown: (spki, id) => memory.has(issuedKey(spki, id)),
-    async keep(spki, svid): Promise<void> {
-      const key = issuedKey(spki, svid.spiffeId);
-      remember(key, svid);
+    isKnown: ({ spki, spiffeId, podUid }) => memory.get(podUid)?.key === issuedKey(spki, spiffeId),
+    async keep({ spki, spiffeId, podUid }, svid): Promise<void> {
+      const key = issuedKey(spki, spiffeId);
+      remember(podUid, key, svid);
       await attempt(() => store.writeIssued(key, JSON.stringify(svid)));
+    },
+    forget(podUid): void {
+      memory.delete(podUid);
     },
     async sweep(): Promise<void> {
       const nowMs = now();
-      for (const [key, svid] of memory) if (svid.notAfterMs <= nowMs) memory.delete(key);
+      for (const [podUid, { svid }] of memory) {
+        if (svid.notAfterMs <= nowMs) memory.delete(podUid);
+      }
       for (const key of (await attempt(() => store.listIssued())) ?? []) {
         const text = await attempt(() => store.readIssued(key));
         if (text !== undefined && notAfterOf(text) <= nowMs) {
