@@ -36,6 +36,14 @@ const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).ver
 const usage =
   'usage: node scripts/image.mjs --output DIR ([--registry PREFIX] [--only NAME,…] | --tree NAME)';
 
+/** Node's flag in the first line of the program, where it is run by its name. */
+function flagOfProgram() {
+  const [, flag] =
+    /^#!.* node (--\S+)\n/.exec(readFileSync(join(root, 'src', 'main.ts'), 'utf8')) ?? [];
+  if (flag === undefined) throw new Error('src/main.ts: expected a flag of Node in its first line');
+  return flag;
+}
+
 /** CommonJS inside a bundle asks for these. */
 const banner = `import { createRequire as makeRequire } from 'node:module';
 import { fileURLToPath as pathOfUrl } from 'node:url';
@@ -154,7 +162,7 @@ async function skerryLayer(work) {
   const table = 'gen/envoy-descriptor.json';
   layer.copy(join(root, table), `/opt/skerry/${table}`, 0o644);
   // There is no shell: Node itself is the interpreter.
-  const launcher = `#!/usr/local/bin/node
+  const launcher = `#!/usr/local/bin/node ${flagOfProgram()}
 import(process.argv[2] === 'sidecar' ? '/opt/skerry/skerry-sidecar.mjs' : '/opt/skerry/skerry.mjs');
 `;
   layer.write('/usr/local/bin/skerry', launcher, 0o755);

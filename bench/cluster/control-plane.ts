@@ -55,6 +55,12 @@ function probed(): readonly string[] {
   return ['--expose-gc', '--import', join(dirname(findCheckout().skerry), 'heap-probe.js')];
 }
 
+/** Node's flags in the first line of a program, which hold where it is run by its name. */
+async function flagsOf(program: string): Promise<readonly string[]> {
+  const [first = ''] = (await readFile(program, 'utf8')).split('\n', 1);
+  return first.split(' ').filter((word) => word.startsWith('--'));
+}
+
 /** Starts it; rejects, with nothing left behind, when it does not serve in time. */
 export async function startControlPlane(
   cluster: FilledCluster,
@@ -77,6 +83,7 @@ export async function startControlPlane(
       ...['setpriv', '--pdeathsig', 'KILL', '--', ...(isAheadOfOthers ? aheadOfOthers : [])],
       ...[process.execPath, ...(profile === undefined ? [] : profiled(profile))],
       ...(hasHeapProbe ? probed() : []),
+      ...(await flagsOf(skerry)),
       ...[skerry, 'controller'],
       ...['--kubernetes', '--kubeconfig', cluster.server.kubeconfig],
       ...['--listen', '127.0.0.1:0', '--admin-socket', join(folder, 'admin.sock')],

@@ -105,7 +105,7 @@ describe('telling', () => {
     a.view.watchName(eds, 'x');
     b.view.watchName(eds, 'x');
     b.view.unwatchName(eds, 'x');
-    a.view.close();
+    a.view.close([[eds, ['x']]]);
     cache.apply(1, set([endpoints('x')]));
     expect([...a.turns, ...b.turns]).toEqual([]);
   });

@@ -14,6 +14,8 @@ export interface ScopedView {
   get(typeUrl: string, name: string): XdsResource | undefined;
   /** The wildcard set: the names whose nearest resource is eager. */
   eager(typeUrl: string): ReadonlyMap<string, XdsResource>;
+  /** The cache's own copy of a name where it has one: a thousand streams then keep one string. */
+  shared(typeUrl: string, name: string): string;
   /** Asks to be told of one name; asking twice is asking once. */
   watchName(typeUrl: string, name: string): void;
   unwatchName(typeUrl: string, name: string): void;
@@ -22,8 +24,8 @@ export interface ScopedView {
   unwatchWildcard(typeUrl: string): void;
   /** The newest generation applied. */
   generation(): number;
-  /** Ends all watching. */
-  close(): void;
+  /** Ends all watching. `names`: by type, those asked for and not given up, which only the asker keeps. */
+  close(names: Iterable<readonly [typeUrl: string, names: Iterable<string>]>): void;
 }
 
 /** Tables of resources by scope, type and name. */
@@ -50,7 +52,6 @@ interface Table {
 interface Watch {
   readonly listener: CacheListener;
   readonly scopes: ReadonlySet<string>;
-  readonly names: Map<string, Set<string>>;
   readonly wildcards: Set<string>;
 }
 
@@ -159,7 +160,6 @@ export function createResourceCache(): ResourceCache {
     const watch: Watch = {
       listener,
       scopes: new Set(scopes),
-      names: new Map(),
       wildcards: new Set(),
     };
     for (const scope of watch.scopes) {
@@ -170,23 +170,21 @@ export function createResourceCache(): ResourceCache {
     return {
       get: (typeUrl, name) => get(scopes, typeUrl, name),
       eager: (typeUrl) => eager(scopes, typeUrl),
+      shared: (typeUrl, name) => get(scopes, typeUrl, name)?.name ?? name,
       watchName: (typeUrl, name) => {
-        nested(watch.names, typeUrl, () => new Set<string>()).add(name);
         const byName = nested(watchesByName, typeUrl, () => new Map<string, Set<Watch>>());
         nested(byName, name, () => new Set<Watch>()).add(watch);
       },
       unwatchName: (typeUrl, name) => {
-        watch.names.get(typeUrl)?.delete(name);
         unindex(watchesByName, typeUrl, name, watch);
       },
       watchWildcard: (typeUrl) => watch.wildcards.add(typeUrl),
       unwatchWildcard: (typeUrl) => watch.wildcards.delete(typeUrl),
       generation: () => current,
-      close: () => {
-        for (const [typeUrl, names] of watch.names) {
+      close: (byType) => {
+        for (const [typeUrl, names] of byType) {
           for (const name of names) unindex(watchesByName, typeUrl, name, watch);
         }
-        watch.names.clear();
         watch.wildcards.clear();
         for (const scope of watch.scopes) {
           const watches = watchesByScope.get(scope);

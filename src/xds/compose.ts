@@ -2,7 +2,7 @@
 import { deltaResourceSize } from '../envoy/index.js';
 import type { Removal, Todo } from './pending.js';
 import type { XdsResource } from './resource.js';
-import type { Item, Shipped, TypeState } from './type-state.js';
+import { heldOf, type Item, type Shipped, type TypeState } from './type-state.js';
 
 /** What composing depends on. */
 export interface ComposeOptions {
@@ -142,7 +142,7 @@ function decide(
   const had = held.get(name);
   if (!todo.isForced && had?.version === resource.version && !had.isDoubtful) {
     if (had.resource === undefined) {
-      held.set(name, { ...had, resource });
+      held.set(name, heldOf(resource));
       options.confirm(resource);
     }
     return undefined;

@@ -61,7 +61,8 @@ const defaultLimits: StreamLimits = {
   firstRequestMs: 15_000,
   slowMs: 5_000,
   stallMs: 60_000,
-  softBytes: 4_000_000,
+  // No more than a response at a time, for the reason why responses are no larger (`maxResponseBytes`).
+  softBytes: 64_000,
   hardBytes: 64_000_000,
   closeMs: 5_000,
 };

@@ -55,6 +55,8 @@ export function promote(
   pending: Pending,
   capture?: (name: string) => XdsResource | undefined,
 ): void {
+  // Emptying what is empty makes a new table every time.
+  if (pending.next.size === 0) return;
   for (const [name, todo] of pending.next) {
     merge(
       pending.now,

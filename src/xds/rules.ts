@@ -34,7 +34,11 @@ export interface ProtocolRules {
   readonly orderWaitMs: number;
   /** After this a response without an answer no longer holds back its own type. */
   readonly lostAckMs: number;
-  /** Size above which a response is split, where the protocol lets it. */
+  /**
+   * Size above which a response is split, where the protocol lets it; 64 kB by default: Node keeps
+   * for each TLS connection, as long as it lives, a buffer as large as the most that was ever
+   * written to it at once.
+   */
   readonly maxResponseBytes: number;
   /** Names a stream may ask for, per type; those beyond are not answered. */
   readonly maxNames: number;
@@ -102,7 +106,7 @@ export function sidecarRules(options: {
     reassert: [{ whenSent: typeUrls.cluster, resend: typeUrls.endpoint }],
     orderWaitMs: options.orderWaitMs ?? 2_000,
     lostAckMs: options.lostAckMs ?? 60_000,
-    maxResponseBytes: options.maxResponseBytes ?? 1_000_000,
+    maxResponseBytes: options.maxResponseBytes ?? 64_000,
     maxNames: options.maxNames ?? 20_000,
     maxStreamNames: options.maxStreamNames ?? 40_000,
     maxClaims: options.maxClaims ?? 150_000,

@@ -8,7 +8,7 @@ import {
 import type { CacheListener, ScopedView } from './cache.js';
 import { compose, composeRemovals, type ComposeOptions } from './compose.js';
 import { spellDelta } from './delta.js';
-import { merge, oldestGeneration, promote, type Removal, type Todo } from './pending.js';
+import { merge, promote, type Removal, type Todo } from './pending.js';
 import type { XdsResource } from './resource.js';
 import { freeRule, type ProtocolRules, type TypeRule } from './rules.js';
 import { spellSotw } from './sotw.js';
@@ -20,6 +20,7 @@ import {
   covers,
   createTypeState,
   giveUp,
+  hasToSay,
   isReplacing,
   letGo,
   noteReplaced,
@@ -130,6 +131,9 @@ export function createStreamState(options: {
     return type;
   };
 
+  const shared = (typeUrl: string, names: readonly string[]): readonly string[] =>
+    names.map((name) => view.shared(typeUrl, name));
+
   /** How many names a type may have, as long as the other types have theirs. */
   const maxNamesOf = ({ subscription }: TypeState): number => {
     let left = rules.maxStreamNames + subscription.names.size;
@@ -143,7 +147,8 @@ export function createStreamState(options: {
     initialVersions: ReadonlyMap<string, string>,
   ): void => {
     const { typeUrl, isDemand } = type.rule;
-    for (const [name, version] of initialVersions) {
+    for (const [said, version] of initialVersions) {
+      const name = view.shared(typeUrl, said);
       type.held.set(name, { version, isDoubtful: false });
       mark(type, name, false);
     }
@@ -235,7 +240,6 @@ export function createStreamState(options: {
     pick: (composing: ComposeOptions) => ReadonlyMap<string, Shipped> | undefined,
     out: Outgoing[],
   ): boolean => {
-    if (type.inFlight !== undefined) return false;
     const { typeUrl } = type.rule;
     const confirmed: XdsResource[] = [];
     const items = pick(composeOptions(type, confirmed));
@@ -287,15 +291,26 @@ export function createStreamState(options: {
     }
   };
 
+  const shipNext = (type: TypeState, out: Outgoing[]): boolean =>
+    // Asked for every type of every stream, twice a change: nothing is made where nothing waits.
+    type.inFlight === undefined &&
+    hasToSay(type) &&
+    ship(type, (composing) => compose(type, composing), out);
+
   const pump = (): readonly Outgoing[] => {
     const out: Outgoing[] = [];
     dropLost();
-    for (const type of [...make, ...free]) {
-      promote(type.pending);
-      ship(type, (composing) => compose(type, composing), out);
-    }
-    waves.advance((type) => ship(type, (composing) => compose(type, composing), out));
     for (const type of make) {
+      promote(type.pending);
+      shipNext(type, out);
+    }
+    for (const type of free) {
+      promote(type.pending);
+      shipNext(type, out);
+    }
+    waves.advance((type) => shipNext(type, out));
+    for (const type of make) {
+      if (type.inFlight !== undefined || type.pending.removals.size === 0) continue;
       ship(
         type,
         (composing) =>
@@ -318,7 +333,7 @@ export function createStreamState(options: {
       const change = applyDeltaRequest(
         type.subscription,
         {
-          subscribe: request.resource_names_subscribe,
+          subscribe: shared(request.type_url, request.resource_names_subscribe),
           unsubscribe: request.resource_names_unsubscribe,
         },
         maxNamesOf(type),
@@ -334,22 +349,23 @@ export function createStreamState(options: {
       const isStale = type.subscription.isStarted && request.response_nonce !== type.nonce;
       if (isStale) return true;
       answer(type, request.response_nonce, request.error_detail?.message);
-      const change = applySotwRequest(type.subscription, request.resource_names, maxNamesOf(type));
+      const names = shared(request.type_url, request.resource_names);
+      const change = applySotwRequest(type.subscription, names, maxNamesOf(type));
       follow(type, change, new Map());
       options.onDirty();
       return true;
     },
     pump,
-    isWaiting: () =>
-      waves.isActive() ||
-      [...types.values()].some(
-        ({ inFlight, pending }) =>
-          inFlight !== undefined ||
-          pending.removals.size > 0 ||
-          oldestGeneration(pending) < Infinity,
-      ),
+    isWaiting: () => {
+      if (waves.isActive()) return true;
+      for (const { inFlight, pending } of types.values()) {
+        if (inFlight !== undefined || pending.removals.size > 0) return true;
+        if (pending.now.size > 0 || pending.next.size > 0) return true;
+      }
+      return false;
+    },
     end: () => {
-      view.close();
+      view.close([...types].map(([typeUrl, { subscription }]) => [typeUrl, subscription.names]));
       for (const type of types.values()) {
         if (!type.rule.isDemand) continue;
         for (const name of type.subscription.names) {

@@ -99,6 +99,11 @@ export function createTypeState(rule: TypeRule): TypeState {
   };
 }
 
+/** True while a response may have something to say; removals wait apart. */
+export function hasToSay({ pending, owesAnswer }: TypeState): boolean {
+  return owesAnswer || pending.now.size > 0 || pending.groups.length > 0;
+}
+
 /** How many replacements are remembered. */
 const maxReplaced = 16;
 
@@ -155,6 +160,17 @@ export function giveUp(type: TypeState, flight: Flight): void {
   for (const name of flight.items.keys()) doubt(type, name);
 }
 
+const holdings = new WeakMap<XdsResource, Held>();
+
+/** Holding `resource` for certain; one object for all streams, of which each holds thousands. */
+export function heldOf(resource: XdsResource): Held {
+  const known = holdings.get(resource);
+  if (known !== undefined) return known;
+  const held: Held = { version: resource.version, resource, isDoubtful: false };
+  holdings.set(resource, held);
+  return held;
+}
+
 function assume(type: TypeState, flight: Flight, except: ReadonlySet<string>): Accepted {
   const resources: XdsResource[] = [];
   const removed: string[] = [];
@@ -167,8 +183,7 @@ function assume(type: TypeState, flight: Flight, except: ReadonlySet<string>): A
       continue;
     }
     if (item.kind === 'set') {
-      const { resource } = item;
-      type.held.set(name, { version: resource.version, resource, isDoubtful: false });
+      type.held.set(name, heldOf(item.resource));
     } else if (type.subscription.names.has(name)) {
       type.held.set(name, { version: undefined, isDoubtful: false });
     } else type.held.delete(name);
