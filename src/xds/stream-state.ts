@@ -21,6 +21,7 @@ import {
   createTypeState,
   giveUp,
   hasToSay,
+  isIdle,
   isReplacing,
   letGo,
   noteReplaced,
@@ -89,6 +90,9 @@ export function createStreamState(options: {
   let make: readonly TypeState[] = [];
   let free: readonly TypeState[] = [];
   let claims = 0;
+  let flights = 0;
+  // Nothing waits to be sent: an ACK, of which there is one for every response, then costs no pump.
+  let isQuiet = true;
 
   const view = options.open({
     changed: (typeUrl, name) => {
@@ -114,6 +118,7 @@ export function createStreamState(options: {
 
   const mark = (type: TypeState, name: string, isForced: boolean): void => {
     const generation = view.generation();
+    isQuiet = false;
     merge(type.pending.next, name, { generation, sinceMs: options.now(), isForced });
   };
 
@@ -199,7 +204,7 @@ export function createStreamState(options: {
     const flight = isLate ? type.lost : type.inFlight;
     if (flight?.nonce !== nonce) return;
     if (isLate) type.lost = undefined;
-    else type.inFlight = undefined;
+    else land(type);
     if (isReplacing(type, flight)) noteReplaced(type, flight, options.now());
     if (refusal === undefined) {
       type.acked.atMs = options.now();
@@ -210,6 +215,11 @@ export function createStreamState(options: {
     const rejection = reject(type, flight, refusal);
     if (rejection.accepted.resources.length > 0) events.onAck(typeUrl, rejection.accepted);
     events.onNack(typeUrl, rejection, refusal);
+  };
+
+  const land = (type: TypeState): void => {
+    type.inFlight = undefined;
+    flights -= 1;
   };
 
   const composeOptions = (type: TypeState, confirmed: XdsResource[]): ComposeOptions => ({
@@ -262,6 +272,7 @@ export function createStreamState(options: {
     let oldest = Infinity;
     for (const { todo } of items.values()) oldest = Math.min(oldest, todo.generation);
     type.inFlight = { nonce, items, sentAtMs: type.sent.atMs, generation, oldest };
+    flights += 1;
     reassert(typeUrl, items);
     out.push({ typeUrl, nonce, bytes, bodyCount });
     return true;
@@ -282,12 +293,13 @@ export function createStreamState(options: {
     newest(type, name) === undefined ? waves.mayRemove(decidedAt) : waves.isThrough(decidedAt);
 
   const dropLost = (): void => {
+    if (flights === 0) return;
     for (const type of types.values()) {
       const flight = type.inFlight;
       if (flight === undefined || options.now() - flight.sentAtMs < rules.lostAckMs) continue;
       giveUp(type, flight);
       type.lost = flight;
-      type.inFlight = undefined;
+      land(type);
     }
   };
 
@@ -300,6 +312,7 @@ export function createStreamState(options: {
   const pump = (): readonly Outgoing[] => {
     const out: Outgoing[] = [];
     dropLost();
+    if (isQuiet) return out;
     for (const type of make) {
       promote(type.pending);
       shipNext(type, out);
@@ -318,6 +331,7 @@ export function createStreamState(options: {
         out,
       );
     }
+    isQuiet = !waves.isActive() && [...types.values()].every(isIdle);
     return out;
   };
 
@@ -329,17 +343,16 @@ export function createStreamState(options: {
       const versions = isFirst ? Object.entries(request.initial_resource_versions) : [];
       claims += versions.length;
       if (claims > rules.maxClaims) return false;
-      answer(type, request.response_nonce, request.error_detail?.message);
-      const change = applyDeltaRequest(
-        type.subscription,
-        {
-          subscribe: shared(request.type_url, request.resource_names_subscribe),
-          unsubscribe: request.resource_names_unsubscribe,
-        },
-        maxNamesOf(type),
-      );
-      follow(type, change, new Map(versions));
-      options.onDirty();
+      const { error_detail: refusal, resource_names_unsubscribe: unsubscribe } = request;
+      answer(type, request.response_nonce, refusal?.message);
+      const subscribe = shared(request.type_url, request.resource_names_subscribe);
+      if (isFirst || refusal !== undefined || subscribe.length + unsubscribe.length > 0) {
+        isQuiet = false;
+        const names = { subscribe, unsubscribe };
+        const change = applyDeltaRequest(type.subscription, names, maxNamesOf(type));
+        follow(type, change, new Map(versions));
+      }
+      if (!isQuiet) options.onDirty();
       return true;
     },
     receiveSotw: (request) => {
@@ -349,6 +362,7 @@ export function createStreamState(options: {
       const isStale = type.subscription.isStarted && request.response_nonce !== type.nonce;
       if (isStale) return true;
       answer(type, request.response_nonce, request.error_detail?.message);
+      isQuiet = false;
       const names = shared(request.type_url, request.resource_names);
       const change = applySotwRequest(type.subscription, names, maxNamesOf(type));
       follow(type, change, new Map());
@@ -356,14 +370,7 @@ export function createStreamState(options: {
       return true;
     },
     pump,
-    isWaiting: () => {
-      if (waves.isActive()) return true;
-      for (const { inFlight, pending } of types.values()) {
-        if (inFlight !== undefined || pending.removals.size > 0) return true;
-        if (pending.now.size > 0 || pending.next.size > 0) return true;
-      }
-      return false;
-    },
+    isWaiting: () => flights > 0 || !isQuiet,
     end: () => {
       view.close([...types].map(([typeUrl, { subscription }]) => [typeUrl, subscription.names]));
       for (const type of types.values()) {

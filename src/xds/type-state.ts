@@ -104,6 +104,12 @@ export function hasToSay({ pending, owesAnswer }: TypeState): boolean {
   return owesAnswer || pending.now.size > 0 || pending.groups.length > 0;
 }
 
+/** True while nothing waits to be sent, now or later. */
+export function isIdle(type: TypeState): boolean {
+  const { next, removals } = type.pending;
+  return !hasToSay(type) && next.size === 0 && removals.size === 0;
+}
+
 /** How many replacements are remembered. */
 const maxReplaced = 16;
 
