@@ -1,5 +1,6 @@
 /** Health as kubelet and Prometheus ask for it. */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { createConnection } from 'node:net';
 import { createHealthServer, type HealthServer } from './index.js';
 
 let reasons: readonly string[];
@@ -53,4 +54,23 @@ test('a server that has stopped answers nobody, even where a connection was kept
   await fetch(`${url}/healthz`);
   await server.stop();
   await expect(fetch(`${url}/healthz`)).rejects.toThrow();
+});
+
+test('four hundred who connect and say nothing keep kubelet not out, and give way', async () => {
+  const { hostname, port } = new URL(url);
+  let closed = 0;
+  const sockets = Array.from({ length: 400 }, () =>
+    createConnection(Number(port), hostname)
+      .on('error', () => undefined)
+      .on('close', () => (closed += 1))
+      .resume(),
+  );
+  try {
+    while (closed < 144) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    // Kubelet’s own has taken the place of one more.
+    while (closed < 145) await new Promise((resolve) => setTimeout(resolve, 5));
+  } finally {
+    for (const socket of sockets) socket.destroy();
+  }
 });

@@ -5,6 +5,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { boundConnections } from '../lib/index.js';
 import type { AdminActions, AdminOutcome, AdminViews, ExplainQuery } from './views.js';
 
 /** A running admin API. */
@@ -139,6 +140,9 @@ export interface HealthServerOptions {
   metrics(): Promise<string>;
 }
 
+/** Kubelet has one for a moment, and a scraper keeps one. */
+const maxHealthConnections = 256;
+
 /** Health and metrics that are being served. */
 export interface HealthServer {
   /** Resolves with `host:port`. */
@@ -152,6 +156,11 @@ export interface HealthServer {
  */
 export function createHealthServer(options: HealthServerOptions): HealthServer {
   const app = fastify({ logger: false, bodyLimit: 1024, forceCloseConnections: true });
+  const connections = boundConnections(app.server, maxHealthConnections);
+  app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
+    connections.proved({ address: socket.remoteAddress, port: socket.remotePort });
+    done();
+  });
   app.get('/healthz', () => ({ alive: true }));
   app.get('/readyz', (_request, reply) => {
     const { ready, reasons } = options.isReady();

@@ -1,6 +1,7 @@
 /** What every room may use; no word of the mesh. */
 export { backoffDelayMs, wait, type Backoff } from './backoff.js';
 export { systemClock, type Clock } from './clock.js';
+export { boundConnections, type Connections } from './connections.js';
 export {
   derBits,
   derContext,

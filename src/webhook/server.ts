@@ -1,7 +1,6 @@
 /** The webhook's HTTPS server: POST /inject and GET /healthz, its certificate renewable while it serves. */
-import type { Socket } from 'node:net';
 import fastify, { type FastifyError } from 'fastify';
-import type { Logger } from '../lib/index.js';
+import { boundConnections, type Logger } from '../lib/index.js';
 import { reviewPod, type ReviewAnswer } from './review.js';
 import type { InjectionSettings } from './settings.js';
 
@@ -37,6 +36,8 @@ export interface WebhookServer {
 const maxBodyBytes = 3 * 1024 * 1024;
 // The API server waits 10 s at most by default.
 const requestTimeoutMs = 10_000;
+// An API server has a few, and there are not many API servers.
+const maxConnections = 1_024;
 const tls = { minVersion: 'TLSv1.3' } as const;
 // A review takes milliseconds; who has said nothing yet is not waited for.
 const stopGraceMs = 2_000;
@@ -55,11 +56,11 @@ export function createWebhookServer(options: WebhookOptions): WebhookServer {
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: 'idle',
   });
-  const sockets = new Set<Socket>();
   // Before their handshake too.
-  app.server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+  const connections = boundConnections(app.server, maxConnections);
+  app.addHook('onRequest', ({ raw: { socket } }, _reply, done) => {
+    connections.proved({ address: socket.remoteAddress, port: socket.remotePort });
+    done();
   });
   app.get('/healthz', () => ({ status: 'ok' }));
   app.post('/inject', async (request, reply) => {
@@ -92,7 +93,7 @@ export function createWebhookServer(options: WebhookOptions): WebhookServer {
     async stop(): Promise<void> {
       // Connections without a request are not idle to Node, which waits a minute or two for their first.
       const timer = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
+        connections.destroy();
       }, stopGraceMs);
       await app.close();
       clearTimeout(timer);
