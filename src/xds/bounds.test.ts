@@ -143,6 +143,17 @@ describe('who asks for too much', () => {
     expect(await stream.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
   });
 
+  test('who says again and again what it holds is ended, though only the first time counts', async () => {
+    const rules = sidecarRules({ vhdsEmptyAnswer: [], maxClaims: 10 });
+    const one = await mesh({ rules });
+    const stream = connect(one);
+    const versions = { a: 'v', b: 'v', c: 'v', d: 'v' };
+    for (let at = 0; at < 3; at += 1) {
+      stream.send({ node, type_url: eds, initial_resource_versions: versions });
+    }
+    expect(await stream.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+  });
+
   test('of the streams of one proxy the newest eight stay', async () => {
     const one = await mesh();
     const streams: ClientStream[] = [];
@@ -187,6 +198,16 @@ describe('who asks for too much', () => {
 
   test.each<readonly [string, Buffer, string]>([
     ['four million names', millions(0x1a), 'a request of at most 250000 fields'],
+    [
+      'a hundred thousand names',
+      millions(0x1a).subarray(0, 200_000),
+      'a request of at most 80000 names',
+    ],
+    [
+      'a hundred thousand names to ask for and to leave',
+      Buffer.concat([0x1a, 0x22].map((tag) => millions(tag).subarray(0, 100_000))),
+      'a request of at most 80000 names',
+    ],
     ['four million versions', millions(0x2a), 'a request of at most 250000 fields'],
     ['four million unknown fields', millions(0x7a), 'a request of at most 250000 fields'],
     [

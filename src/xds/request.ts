@@ -39,6 +39,8 @@ const longest = {
  */
 const largest = {
   fields: 250_000,
+  // Four times what is answered: a stream may ask for 20,000 of a type.
+  names: 80_000,
   nodeBytes: 1_048_576,
   errorBytes: 1_048_576,
   errorFields: 64,
@@ -88,8 +90,9 @@ function excessOf(
 }
 
 function excessOfShape(shape: RequestShape): string | undefined {
-  const { fields, nodeBytes, errorBytes, errorFields } = largest;
+  const { fields, names, nodeBytes, errorBytes, errorFields } = largest;
   if (shape.fields > fields) return `expected a request of at most ${String(fields)} fields`;
+  if (shape.names > names) return `expected a request of at most ${String(names)} names`;
   if (shape.nodeBytes > nodeBytes) return `expected a node of at most ${String(nodeBytes)} bytes`;
   if (shape.errorBytes > errorBytes) {
     return `expected a reason of at most ${String(errorBytes)} bytes`;

@@ -340,7 +340,8 @@ export function createStreamState(options: {
       const type = typeOf(request.type_url);
       if (type === undefined) return false;
       const isFirst = !type.subscription.isStarted;
-      const versions = isFirst ? Object.entries(request.initial_resource_versions) : [];
+      const versions = Object.entries(request.initial_resource_versions);
+      // Also where they mean nothing, since they were read.
       claims += versions.length;
       if (claims > rules.maxClaims) return false;
       const { error_detail: refusal, resource_names_unsubscribe: unsubscribe } = request;
@@ -350,7 +351,7 @@ export function createStreamState(options: {
         isQuiet = false;
         const names = { subscribe, unsubscribe };
         const change = applyDeltaRequest(type.subscription, names, maxNamesOf(type));
-        follow(type, change, new Map(versions));
+        follow(type, change, new Map(isFirst ? versions : []));
       }
       if (!isQuiet) options.onDirty();
       return true;
