@@ -12,7 +12,7 @@ import {
   type Settled,
 } from './authority-options.js';
 import { CaError } from './ca-error.js';
-import { issuedChains, type IssuedChains, type Svid } from './issued.js';
+import { issuedChains, issuedKey, type IssuedChains, type Svid } from './issued.js';
 import { Issuers } from './issuers.js';
 import { createKeyBudget, type KeyBudget } from './key-budget.js';
 import { signLeaf } from './leaf.js';
@@ -95,7 +95,8 @@ async function issueSvid(
     });
   }
   // Renewals count for nothing: there are as many as half lives, and a mesh lives by them.
-  if (!chains.isKnown(holder) && !budget.take(podUid)) {
+  const wanted = { podUid, key: issuedKey(spki.value, spiffeId), held: chains.keyOf(podUid) };
+  if (!budget.take(wanted)) {
     const detail = `expected at most ${newKeys.atOnce} new keys of one pod at once, and one each ${newKeys.msPerKey / 1000} s after that: come again later`;
     return fail({ code: 'too-many-keys', detail });
   }
@@ -304,6 +305,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
       issueSvid(request, settled, () => issuersOf(slots.active), { chains, budget }),
     forget: (podUid) => {
       chains.forget(podUid);
+      budget.forget(podUid);
     },
     serverCertificate: (dnsNames) => servers.get(dnsNames),
     keepServerCertificate: (dnsNames, apply) => servers.keep(dnsNames, apply),

@@ -95,8 +95,8 @@ export interface IssuedChains {
     holder: Holder,
     root: { readonly root: X509Certificate; readonly fingerprint: string },
   ): Promise<Svid | undefined>;
-  /** Whether this key has had a certificate of this identity, as far as this process remembers. */
-  isKnown(holder: Holder): boolean;
+  /** The key, as {@link issuedKey} has it, that the pod was given a certificate for last; undefined: none is remembered. */
+  keyOf(podUid: string): string | undefined;
   /** Keeps a chain. A store that fails is reported and otherwise ignored. */
   keep(holder: Holder, svid: Svid): Promise<void>;
   /** The pod is gone for good, and nobody will ask for its chain again; the store keeps it until it expires. */
@@ -156,7 +156,7 @@ export function issuedChains({ store, now, onStoreFailure }: IssuedChainsOptions
       const isGood = svid !== undefined && svid.notBeforeMs <= now() && now() < svid.renewAtMs;
       return isGood ? svid : undefined;
     },
-    isKnown: ({ spki, spiffeId, podUid }) => memory.get(podUid)?.key === issuedKey(spki, spiffeId),
+    keyOf: (podUid) => memory.get(podUid)?.key,
     async keep({ spki, spiffeId, podUid }, svid): Promise<void> {
       const key = issuedKey(spki, spiffeId);
       remember(podUid, key, svid);

@@ -90,3 +90,23 @@ test('a key that was signed before a restart costs none', async () => {
   await spend();
   expect(await issue(own)).toEqual(first);
 });
+
+test('where the store keeps no chains, whoever has a key keeps it beside a thief who spends all', async () => {
+  const store = await openDirectoryStore(directory);
+  authority = await openAuthority({
+    store: { ...store, readIssued: () => Promise.resolve(undefined) },
+    ...{ trustDomain: 'example.org', clock },
+  });
+  const own = freshRequest();
+  expect((await issue(own)).ok).toBe(true);
+  clock.advance(msPerKey);
+  await spend();
+  expect((await issue(freshRequest())).ok).toBe(false);
+  expect((await issue(own)).ok).toBe(true);
+  for (let turn = 0; turn < 20; turn += 1) {
+    clock.advance(hourMs / 2);
+    await spend();
+    expect((await issue(freshRequest())).ok).toBe(false);
+    expect((await issue(own)).ok).toBe(true);
+  }
+});
