@@ -1,5 +1,6 @@
 /** The benches' command line. */
 import { parseArgs } from 'node:util';
+import { readCount, readThirds, readWords } from './option-values.js';
 
 /** What was asked for. */
 export type BenchOptions =
@@ -62,6 +63,8 @@ export interface SyncOptions {
   readonly endpoints: number;
   /** Changes of endpoints in the storm. */
   readonly events: number;
+  /** A folder for a CPU profile of the control plane. */
+  readonly profile?: string;
   readonly json: boolean;
 }
 
@@ -131,7 +134,7 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
        npm run bench -- sidecar [--services 100,1000,5000,10000] [--used 10] [--json]
        npm run bench -- request [--rate 500] [--connections 8] [--seconds 3] [--rounds 7] [--quick] [--json]
        npm run bench -- balance [--seconds 5] [--rounds 7] [--quick] [--json]
-       npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--json]
+       npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--profile FOLDER] [--json]
        npm run bench -- load [--services 1000] [--endpoints 5] [--sidecars 1000] [--used 10] [--rounds 20]
                              [--layouts on-demand,eager] [--suites connect,churn,reconnect]
                              [--quick] [--against CHECKOUT] [--profile FOLDER] [--json]
@@ -150,7 +153,7 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
   budget        live heap of the control plane for each Service, pod, endpoint and stream
   --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request and balance: 3 rounds of 2 s
   --against     of load: the control plane of another built checkout beside this one, in the same run
-  --profile     of load, certificates: CPU profiles of the control plane go there
+  --profile     of load, sync, certificates: CPU profiles of the control plane go there
   --json        print one JSON object on stdout and nothing else
 `;
 
@@ -210,6 +213,7 @@ function read(args: readonly string[]): BenchOptions | string {
           services: { type: 'string', default: '1000' },
           endpoints: { type: 'string', default: '5' },
           events: { type: 'string', default: '5000' },
+          profile: { type: 'string' },
           json: { type: 'boolean', default: false },
         },
       });
@@ -218,6 +222,7 @@ function read(args: readonly string[]): BenchOptions | string {
         services: readCount('--services', values.services, [2, 10_000]),
         endpoints: readCount('--endpoints', values.endpoints, [1, 20]),
         events: readCount('--events', values.events, [1, 1_000_000]),
+        ...(values.profile !== undefined && { profile: values.profile }),
         json: values.json,
       };
     }
@@ -366,34 +371,11 @@ function readBudget(args: readonly string[]): BudgetOptions {
       json: { type: 'boolean', default: false },
     },
   });
-  const inThirds = (flag: string, text: string, most: number): number => {
-    const count = readCount(flag, text, [3, most]);
-    if (count % 3 === 0) return count;
-    throw new Error(`${flag}: expected a multiple of 3, found ${text}`);
-  };
-  const services = inThirds('--services', values.services, 9_000);
+  const services = readThirds('--services', values.services, 9_000);
   return {
     bench: 'budget',
     services,
-    sidecars: inThirds('--sidecars', values.sidecars, services),
+    sidecars: readThirds('--sidecars', values.sidecars, services),
     json: values.json,
   };
-}
-
-function readWords<W extends string>(
-  flag: string,
-  text: string,
-  words: readonly W[],
-): readonly W[] {
-  return text.split(',').map((word) => {
-    const found = words.find((one) => one === word);
-    if (found !== undefined) return found;
-    throw new Error(`${flag}: expected ${words.join(', ')} with commas between, found ${text}`);
-  });
-}
-
-function readCount(flag: string, text: string, [least, most]: readonly [number, number]): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= least && count <= most) return count;
-  throw new Error(`${flag}: expected a whole number from ${least} to ${most}, found ${text}`);
 }

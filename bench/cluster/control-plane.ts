@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findCheckout, startProcess, waitFor, type RunningProcess } from '../../demo/rig/index.js';
-import { startedAtMs } from '../processes.js';
+import { cpuMs, startedAtMs } from '../processes.js';
 import type { FilledCluster } from './filled.js';
 import { freePort } from '../../src/lib/testing/free-port.js';
 import { heapProbeVariable, readHeap, type HeapSample } from './heap.js';
@@ -15,6 +15,8 @@ export interface ControlPlane {
   readonly address: string;
   /** From exec to serving. */
   readonly servingMs: number;
+  /** CPU that it had taken when it served, in milliseconds, to 60 ms. */
+  readonly servingCpuMs: number;
   /** Its metrics, in the Prometheus exposition format. */
   metrics(): Promise<string>;
   /** What is alive in its heap; only where it was started with `hasHeapProbe`. */
@@ -105,11 +107,12 @@ export async function startControlPlane(
       const [, at, address] =
         /"time":"([^"]+)","address":"([^"]+)"[^\n]*"message":"serving"/.exec(log) ?? [];
       if (at === undefined || address === undefined) throw new Error(log.slice(-1500));
-      return { at: Date.parse(at), address };
+      return { at: Date.parse(at), address, cpu: await cpuMs(child.pid) };
     });
     const metrics = async (): Promise<string> => (await fetch(`http://${health}/metrics`)).text();
     return {
-      ...{ child, address: served.address, servingMs: served.at - startMs, metrics, stop },
+      ...{ child, address: served.address, metrics, stop },
+      ...{ servingMs: served.at - startMs, servingCpuMs: served.cpu },
       heap: () => readHeap(heapProbe),
     };
   } catch (error) {
