@@ -102,7 +102,8 @@ describe('options', () => {
     });
     expect(parseOptions(['sidecar', '--json'])).toEqual({
       bench: 'sidecar',
-      ...{ services: [100, 1000, 5000, 10_000], used: 10, json: true },
+      ...{ services: [100, 1000, 5000, 10_000], layouts: ['on-demand', 'eager'] },
+      ...{ used: 10, json: true },
     });
     expect(parseOptions(['request'])).toEqual({
       bench: 'request',

@@ -1,7 +1,14 @@
 /** One row of the sidecar bench: a mesh of some size in one layout, and one sidecar in it three times. */
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand, waitFor, type Agent, type Mesh, type Sidecar } from '../demo/rig/index.js';
+import {
+  runCommand,
+  waitFor,
+  type Agent,
+  type Mesh,
+  type Pod,
+  type Sidecar,
+} from '../demo/rig/index.js';
 import { readinessPort } from '../src/sidecar/index.js';
 import { pause, withMesh, type BenchEnvironment } from './bench-mesh.js';
 import { measureController, type ControllerCost } from './controller.js';
@@ -16,7 +23,7 @@ import {
   writeBulk,
 } from './manifests.js';
 import { sidecarRuns } from './options.js';
-import { memoryOf, startedAtMs, type Memory } from './processes.js';
+import { goAhead, memoryOf, startedAtMs, type Memory } from './processes.js';
 import { areSettled, hasWorkload, readProxies, rejectErrors } from './proxies.js';
 import { median, percentile, worst } from './statistics.js';
 
@@ -165,6 +172,7 @@ async function measureRun(
     const ready = await memoryOf(pid);
     const agent = await pod.startAgent();
     try {
+      await goAhead(processesOf(mesh, pod).concat(agent.process.pid));
       const { firstMs, warmMs } = await callAll(agent, targets.slice(0, used));
       await pause(restMs, interrupted);
       const proxies = await readProxies(mesh.controlPlane().adminSocket);
@@ -181,6 +189,14 @@ async function measureRun(
   } finally {
     await mesh.stopPod(caller);
   }
+}
+
+/** Everything that a call goes through. */
+function processesOf(mesh: Mesh, caller: Pod): readonly number[] {
+  const server = mesh.pod(`${namespace}/server`);
+  const sidecars = [caller, server].flatMap(({ sidecar }) => sidecar?.process() ?? []);
+  const all = [mesh.controlPlane().process(), ...sidecars, ...server.apps];
+  return all.map(({ pid }) => pid);
 }
 
 async function untilReady(prober: Agent, sidecar: Sidecar): Promise<number> {

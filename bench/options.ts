@@ -2,6 +2,9 @@
 import { parseArgs } from 'node:util';
 import { readCount, readThirds, readWords } from './option-values.js';
 
+const suites = ['connect', 'churn', 'reconnect'] as const;
+const layouts = ['on-demand', 'eager'] as const;
+
 /** What was asked for. */
 export type BenchOptions =
   | PropagationOptions
@@ -29,6 +32,7 @@ export interface SidecarOptions {
   readonly bench: 'sidecar';
   /** One row each and layout. */
   readonly services: readonly number[];
+  readonly layouts: readonly (typeof layouts)[number][];
   /** Services that the app calls. */
   readonly used: number;
   readonly json: boolean;
@@ -67,9 +71,6 @@ export interface SyncOptions {
   readonly profile?: string;
   readonly json: boolean;
 }
-
-const suites = ['connect', 'churn', 'reconnect'] as const;
-const layouts = ['on-demand', 'eager'] as const;
 
 /** Simulated sidecars by the hundreds. */
 export interface LoadOptions {
@@ -131,7 +132,7 @@ export const sidecarRuns = 3;
 
 /** The help text. */
 export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rounds 30] [--services 100] [--json]
-       npm run bench -- sidecar [--services 100,1000,5000,10000] [--used 10] [--json]
+       npm run bench -- sidecar [--services 100,1000,5000,10000] [--layouts on-demand,eager] [--used 10] [--json]
        npm run bench -- request [--rate 500] [--connections 8] [--seconds 3] [--rounds 7] [--quick] [--json]
        npm run bench -- balance [--seconds 5] [--rounds 7] [--quick] [--json]
        npm run bench -- sync [--services 1000] [--endpoints 5] [--events 5000] [--profile FOLDER] [--json]
@@ -192,6 +193,7 @@ function read(args: readonly string[]): BenchOptions | string {
         args: rest,
         options: {
           services: { type: 'string', default: '100,1000,5000,10000' },
+          layouts: { type: 'string', default: layouts.join(',') },
           used: { type: 'string', default: '10' },
           json: { type: 'boolean', default: false },
         },
@@ -200,7 +202,8 @@ function read(args: readonly string[]): BenchOptions | string {
       const services = values.services
         .split(',')
         .map((text) => readCount('--services', text, [used * sidecarRuns, 15_000]));
-      return { bench, services, used, json: values.json };
+      const chosen = readWords('--layouts', values.layouts, layouts);
+      return { bench, services, layouts: chosen, used, json: values.json };
     }
     case 'request':
       return readRequest(rest);
