@@ -1,4 +1,5 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
+import { runAds } from './ads/main.js';
 import { benchBalance, formatBalance } from './balance/balance.js';
 import type { BenchEnvironment } from './bench-mesh.js';
 import { benchBudget, formatBudget } from './budget/budget.js';
@@ -67,6 +68,8 @@ async function run(options: BenchOptions, environment: BenchEnvironment): Promis
 }
 
 async function main(): Promise<number> {
+  const [, , bench, ...rest] = process.argv;
+  if (bench === 'ads') return runAds(rest, interruption());
   const options = parseOptions(process.argv.slice(2));
   if (typeof options === 'string') {
     process.stderr.write(options);

@@ -17,11 +17,9 @@ const needsApi = onKubernetes.includes(argv[2]);
 const needsFortio = ['request', 'balance'].includes(argv[2]);
 
 const say = (line) => stderr.write(`bench: ${line}\n`);
-const childEnv = await prepare('bench', [
-  'envoy',
-  'network',
-  ...(needsApi ? ['kubernetes-api'] : []),
-]);
+// That of any ADS server brings nothing up.
+const needed = ['envoy', 'network', ...(needsApi ? ['kubernetes-api'] : [])];
+const childEnv = await prepare('bench', argv[2] === 'ads' ? [] : needed);
 if (needsApi) {
   const found = await ensureKubernetes({ names: apiPrograms, say });
   env.SKERRY_KUBERNETES_BIN = dirname(found['kube-apiserver']);
