@@ -1,5 +1,6 @@
 /** Loaded into the control plane before its own code (`--import`): tells over a socket what is alive in its heap. */
 import { createServer } from 'node:net';
+import { getHeapSpaceStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { heapProbeVariable, type HeapSample } from './heap.js';
 
@@ -14,8 +15,11 @@ function look(): HeapSample {
   collect();
   const collectionMs = performance.now() - startedAt;
   const { heapUsed, external, rss } = process.memoryUsage();
+  const code = getHeapSpaceStatistics()
+    .filter(({ space_name: name }) => name.startsWith('code_'))
+    .reduce((sum, { space_used_size: bytes }) => sum + bytes, 0);
   return {
-    heapUsed,
+    ...{ heapUsed, code },
     external,
     rss,
     handles: process.getActiveResourcesInfo().length,

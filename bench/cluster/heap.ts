@@ -4,8 +4,10 @@ import { text } from 'node:stream/consumers';
 
 /** What it says after a collection of everything that nobody holds. */
 export interface HeapSample {
-  /** Bytes of JavaScript objects. */
+  /** Bytes of JavaScript objects and of the code that V8 has made. */
   readonly heapUsed: number;
+  /** Of these, code: it grows for as long as V8 finds something to compile better. */
+  readonly code: number;
   /** Bytes that objects hold outside of the heap, buffers included. */
   readonly external: number;
   readonly rss: number;

@@ -21,6 +21,8 @@ export interface SoakSample {
   readonly minutes: number;
   /** After a collection of everything that nobody holds. */
   readonly heapBytes: number;
+  /** Of these, code that V8 has made. */
+  readonly codeBytes: number;
   readonly externalBytes: number;
   readonly residentBytes: number;
   /** What Node's event loop waits for, and what the kernel counts as open files. */
@@ -190,10 +192,11 @@ async function look(
   const { pid } = controlPlane.child;
   // Nobody wants them; they would fill the generator.
   await generator.record();
-  const { heapUsed, external, rss, handles } = await controlPlane.heap();
+  const { heapUsed, code, external, rss, handles } = await controlPlane.heap();
   const metrics = await controlPlane.metrics();
   return {
-    ...{ heapBytes: heapUsed, externalBytes: external, residentBytes: rss, handles },
+    ...{ heapBytes: heapUsed, codeBytes: code, externalBytes: external, residentBytes: rss },
+    handles,
     files: (await readdir(`/proc/${String(pid)}/fd`)).length,
     streams: metricOf(metrics, 'skerry_streams'),
     certificates: metricOf(metrics, 'skerry_certificates_issued_total'),
