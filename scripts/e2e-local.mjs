@@ -20,7 +20,7 @@ const names = given.filter((argument) => !argument.startsWith('-'));
 async function buildApps() {
   const { build } = await import('esbuild');
   const programs = readdirSync(apps).filter((name) =>
-    /^(probe-(server|grpc-server|client)|graceful-server|outside-server|key-server|tls-server|oidc-client|http2-client|ads-client)\.ts$/.test(
+    /^(probe-(server|grpc-server|client)|graceful-server|outside-server|key-server|tls-server|oidc-client|http2-client|ads-client|strangers)\.ts$/.test(
       name,
     ),
   );

@@ -9,6 +9,11 @@ export interface Connection {
   readonly sinceMs: number;
 }
 
+/** `address:port` of a connection's client. */
+export function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''}:${String(remotePort ?? 0)}`;
+}
+
 /** All connections of a server. */
 export interface Doorstep {
   /** Takes a connection in; false: there is no room, and it has been closed. */
@@ -51,7 +56,7 @@ export function createDoorstep(options: {
 
   return {
     add: (socket) => {
-      const peer = `${socket.remoteAddress ?? ''}:${String(socket.remotePort ?? 0)}`;
+      const peer = peerOf(socket);
       if (all.size >= max) {
         const [oldest] = strangers.keys();
         if (oldest === undefined) {

@@ -3,9 +3,9 @@ import * as grpc from '@grpc/grpc-js';
 import { createServer, type Server as NetServer } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { createDiscovery, type Discovery, type DiscoveryOptions } from './discovery.js';
-import { createDoorstep } from './doorstep.js';
+import { createDoorstep, peerOf } from './doorstep.js';
+import { createDoorway } from './doorway.js';
 import type { StreamIdentity } from './events.js';
-import { createTurnstile } from './turnstile.js';
 import type {
   Intake,
   IntakeStream,
@@ -72,6 +72,13 @@ const statusOf: Readonly<Record<RefusalCode, grpc.status>> = {
 const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 
+/** Connections between their entry and their first stream. */
+const placesInside = 48;
+/** Clients of TLS speak first, and have done so before they are heard. */
+const silenceMs = 20;
+/** Two ways there and back, and what a busy client needs. */
+const handshakeMs = 200;
+
 type Call = grpc.ServerDuplexStream<Buffer, Buffer>;
 
 /** Server credentials whose certificate may change while connections are open. */
@@ -118,12 +125,22 @@ export function createXdsServer<I extends StreamIdentity>(
     max: options.maxConnections ?? 20_000,
     proofMs: options.proofMs ?? 60_000,
   });
+  // Handshakes of a thousand at a stretch would hold everybody's changes.
+  const doorway = createDoorway({
+    clock: options.clock,
+    defer: setImmediate,
+    places: placesInside,
+    silenceMs,
+    patienceMs: handshakeMs,
+  });
   const injector = server.createConnectionInjector(
     renewable ?? grpc.ServerCredentials.createInsecure(),
   );
   const addStream = (call: Call, isDelta: boolean): void => {
     const peer = call.getPeer();
     const connection = doorstep.get(peer);
+    // What comes now has a gate of its own.
+    doorway.leave(peer);
     discovery.accept({
       ...portOf(call, isDelta, () => connection?.socket.destroy()),
       ...(connection !== undefined && { connectedAtMs: connection.sinceMs }),
@@ -152,30 +169,35 @@ export function createXdsServer<I extends StreamIdentity>(
   );
   for (const intake of options.intakes ?? []) {
     const take = (call: IntakeCall, done: grpc.sendUnaryData<Buffer>): void => {
+      const peer = call.getPeer();
+      doorway.leave(peer);
       void takeIn(intake, call, done, () => {
-        doorstep.admitted(call.getPeer());
+        doorstep.admitted(peer);
       });
     };
     server.register(intake.path, take, same, same, 'clientStream');
   }
 
-  // Nothing is read before its turn: handshakes of a thousand at a stretch would hold everybody's changes.
   const listening = { noDelay: true, keepAlive: true, pauseOnConnect: true };
-  const turnstile = createTurnstile(setImmediate);
   const listener = createServer(listening, (socket) => {
     if (!doorstep.add(socket)) return;
+    const [peer, address] = [peerOf(socket), socket.remoteAddress ?? ''];
     // A connection may break at any time; the streams on it hear of it by themselves.
     socket.on('error', () => socket.destroy());
-    turnstile.add(() => {
-      if (socket.destroyed) return;
-      if (!listener.listening) {
-        socket.destroy();
+    socket.once('close', () => {
+      doorway.leave(peer);
+    });
+    const enter = (): void => {
+      if (!listener.listening) socket.destroy();
+      if (socket.destroyed) {
+        doorway.leave(peer);
         return;
       }
       injector.injectConnection(socket);
       // Begins to read, as a socket does that was not paused (`net.Socket`).
       socket.read(0);
-    });
+    };
+    doorway.add({ peer, address, enter, isSilent: () => socket.bytesRead === 0 });
   });
 
   return {
