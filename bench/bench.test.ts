@@ -1,6 +1,9 @@
 /** Tests of the benches' pure parts: statistics, options, proc files, arrivals, generated manifests. */
 import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { deadlineAfter } from './deadline.js';
 import { bulkPodIps, bulkText, bulkVip } from './manifests.js';
 import { parseOptions } from './options.js';
 import { parseCpuMs, parseResidentBytes, parseStartAfterBootMs } from './processes.js';
@@ -8,6 +11,31 @@ import { lastArrival, type ProxyState } from './proxies.js';
 import { metricOf, quantileOf, readBuckets } from './prometheus.js';
 import { parseReport } from './request/fortio.js';
 import { fitLine, median, percentile, worst } from './statistics.js';
+
+describe('a deadline', () => {
+  test('comes, whatever the collector has taken meanwhile', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const deadline = deadlineAfter(100, new AbortController().signal);
+    const aborted = new Promise<unknown>((resolve) => {
+      deadline.addEventListener('abort', () => {
+        resolve(deadline.reason);
+      });
+    });
+    collect();
+    // The deadline itself keeps nothing running.
+    const running = setInterval(() => undefined, 10);
+    await expect(aborted).resolves.toMatchObject({ name: 'TimeoutError' });
+    clearInterval(running);
+  });
+
+  test('comes at once when the bench is interrupted', () => {
+    const interruption = new AbortController();
+    const deadline = deadlineAfter(60_000, interruption.signal);
+    interruption.abort(new Error('interrupted'));
+    expect(deadline.reason).toEqual(new Error('interrupted'));
+  });
+});
 
 describe('statistics', () => {
   test('the median is the middle sample or the mean of two', () => {

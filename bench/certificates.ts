@@ -6,6 +6,7 @@ import { fillCluster, type FilledCluster } from './cluster/filled.js';
 import { startGenerator } from './load/generator-process.js';
 import { planFor, planSidecars } from './load/mesh.js';
 import type { PlannedSidecar } from './load/plan.js';
+import { deadlineAfter } from './deadline.js';
 import { describeMachine, formatMachine, measureNoise, type Machine } from './noise.js';
 import type { CertificatesOptions } from './options.js';
 import { cpuMs, peakBytes, resetPeak } from './processes.js';
@@ -62,7 +63,7 @@ export async function benchCertificates(
   { say, interrupted }: Environment,
 ): Promise<CertificatesReport> {
   const { sidecars, rounds } = options;
-  const deadline = AbortSignal.any([interrupted, AbortSignal.timeout(timeoutMs)]);
+  const deadline = deadlineAfter(timeoutMs, interrupted);
   const before = measureNoise();
   const services = Math.max(2, Math.ceil(sidecars / endpointsPerService));
   const cluster = await fillCluster({ services, endpointsPerService }, say);

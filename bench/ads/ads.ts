@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { formatTable } from '../../src/cli/index.js';
+import { deadlineAfter } from '../deadline.js';
 import { monotonicMs } from '../load/fleet.js';
 import { startGenerator, type Generator } from '../load/generator-process.js';
 import { totalOf } from '../load/phases.js';
@@ -89,14 +90,8 @@ async function changed(generator: Generator, change: AdsChange): Promise<Done> {
 export async function benchAds(options: AdsOptions, interrupted: AbortSignal): Promise<AdsReport> {
   const { plan, pid, change } = options;
   const noise = measureNoise();
-  const deadline = new AbortController();
-  const end = (): void => {
-    deadline.abort();
-  };
-  interrupted.addEventListener('abort', end);
-  // AbortSignal.any loses a timeout that nobody else holds (Node 20).
-  const timer = setTimeout(end, options.timeoutMs);
-  const generator = await startGenerator(plan, deadline.signal);
+  const deadline = deadlineAfter(options.timeoutMs, interrupted);
+  const generator = await startGenerator(plan, deadline);
   try {
     const all = async (how: 'connect' | 'reconnect'): Promise<Done> => {
       const { ms, retries } = await generator[how]();
@@ -110,8 +105,6 @@ export async function benchAds(options: AdsOptions, interrupted: AbortSignal): P
     const address = `${plan.host}:${String(plan.port)}`;
     return { bench: 'ads', address, rows, machine: describeMachine(noise) };
   } finally {
-    clearTimeout(timer);
-    interrupted.removeEventListener('abort', end);
     await generator.stop();
   }
 }

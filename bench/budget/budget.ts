@@ -1,4 +1,5 @@
 /** The budget bench: what one Service, pod, endpoint and stream more takes of a control plane's heap. */
+import { deadlineAfter } from '../deadline.js';
 import { setTimeout as pause } from 'node:timers/promises';
 import { formatTable } from '../../src/cli/index.js';
 import { publishedRoots, startControlPlane, type ControlPlane } from '../cluster/control-plane.js';
@@ -60,7 +61,7 @@ export async function benchBudget(
   { services, sidecars }: BudgetOptions,
   { say, interrupted }: Environment,
 ): Promise<BudgetReport> {
-  const deadline = AbortSignal.any([interrupted, AbortSignal.timeout(timeoutMs)]);
+  const deadline = deadlineAfter(timeoutMs, interrupted);
   const before = measureNoise();
   const filling = { services: firstServices, endpointsPerService, later: services };
   const cluster = await fillCluster(filling, say);

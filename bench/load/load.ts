@@ -6,6 +6,7 @@ import { publishedRoots, startControlPlane, type ControlPlane } from '../cluster
 import { fillCluster, type FilledCluster } from '../cluster/filled.js';
 import { createMover } from '../cluster/mover.js';
 import { vipOf } from '../cluster/objects.js';
+import { deadlineAfter } from '../deadline.js';
 import { describeMachine, measureNoise } from '../noise.js';
 import type { LoadOptions } from '../options.js';
 import { residentBytes } from '../processes.js';
@@ -88,7 +89,7 @@ async function measureLayout(
   options: LoadOptions,
   { say, interrupted }: Environment,
 ): Promise<LayoutReport> {
-  const deadline = AbortSignal.any([interrupted, AbortSignal.timeout(layoutTimeoutMs)]);
+  const deadline = deadlineAfter(layoutTimeoutMs, interrupted);
   const stack = createStack();
   try {
     say(
