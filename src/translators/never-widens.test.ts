@@ -1,7 +1,7 @@
 /** Laws of the compiler over random policies, whole and broken: it never throws and never admits what they do not. */
 import { expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isAdmitted } from './testing/admission/admission-model.js';
+import { isAdmitted, type Policy } from './testing/admission/admission-model.js';
 import {
   createCompiler,
   openMesh,
@@ -23,7 +23,7 @@ import {
   toSpec,
   type Written,
 } from './testing/admission/random-policies.js';
-import { rootNamespace } from './testing/admission/small-mesh.js';
+import { rootNamespace, servers } from './testing/admission/small-mesh.js';
 
 /** SKERRY_RUNS=2000 for a long look; SKERRY_SEED repeats what failed. */
 const numRuns = Number(process.env['SKERRY_RUNS'] ?? 12);
@@ -133,6 +133,24 @@ test('a guardrail more admits nobody more', () => {
       expect(widened(compile(written), compile([...written, more]), tried)).toEqual([]);
     }),
   );
+});
+
+test('a guardrail that demands tokens opens no TCP port that a workload’s own demand has closed', () => {
+  const [own, guard] = [
+    {
+      ...{ namespace: 'red', name: 'own', age: 1, inbound: { jwt: { required: true } } },
+      targets: [{ kind: 'Pod', selector: { matchLabels: { app: 'raw' } } }],
+    },
+    {
+      ...{ namespace: rootNamespace, name: 'guard', age: 0, inbound: { jwt: { required: true } } },
+      targets: [{ kind: 'Namespace', selector: { matchLabels: { env: 'prod' } } }],
+    },
+  ].map((policy) => ({ policy: policy as Policy, spec: toSpec(policy as Policy) }));
+  const raw = servers.find(({ name }) => name === 'raw');
+  if (own === undefined || guard === undefined || raw === undefined) throw new Error('no such');
+  const call = { server: raw, arrival: { port: 7000, peerIp: '127.66.1.1' } };
+  const verdicts = [[guard], [own], [own, guard]].map((set) => compile(set).judge(call).isAdmitted);
+  expect(verdicts).toEqual([true, false, false]);
 });
 
 test('a policy that breaks admits nobody whom it refused whole', () => {

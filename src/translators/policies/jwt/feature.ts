@@ -82,7 +82,10 @@ function decide(
   if (protocol === 'tcp') {
     const message = 'tokens are looked at in HTTP only, and so not on what carries no HTTP';
     findings.push(...findSkipped(speakers, port, { field: section, message }));
-    const isClosed = isRequired && demanding !== undefined && !hasHttpPort(demanding.reach);
+    // Whoever demands it: a nearer one that speaks of wider targets must not open what was closed.
+    const isClosed =
+      isRequired &&
+      reaching.some(({ policy, reach }) => policy.jwt?.required === true && !hasHttpPort(reach));
     return { ...silent, tcp: isClosed ? [refusalOfAll(name, origins)] : [], findings };
   }
   if (list.length === 0 && demanding !== undefined) {
