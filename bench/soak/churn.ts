@@ -62,7 +62,8 @@ export function startChurn({ cluster, generator, sizes, planned, signal }: Churn
   /** A new pod, its sidecar in the place of the former's, and then the former pod's end. */
   const replacePod = async (): Promise<void> => {
     const number = counts.pods;
-    const index = 1 + (number % (sidecars - 1));
+    // The other half grow old, and their streams and certificates with them.
+    const index = 1 + (number % Math.ceil((sidecars - 1) / 2));
     const [namespace, service] = [defaultNamespaceOf(index), serviceNameOf(index)];
     const name = `${service}-r${String(number)}`;
     const parts = [160 + (number >> 16), (number >> 8) & 255, number & 255];
