@@ -8,11 +8,15 @@ import { writeBulk, type BulkOptions } from './manifests.js';
 /** Where a bench tells what it does. */
 export type Say = (text: string) => void;
 
-/** What a bench is run with. */
-export interface BenchEnvironment {
-  readonly envoy: string;
+/** What every bench is given. */
+export interface BenchRun {
   readonly say: Say;
   readonly interrupted: AbortSignal;
+}
+
+/** What a bench is run with. */
+export interface BenchEnvironment extends BenchRun {
+  readonly envoy: string;
 }
 
 /** What mesh a bench wants. */

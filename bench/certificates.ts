@@ -1,5 +1,6 @@
 /** The certificates bench: all sidecars ask for their first certificate at once, with the API server and without it. */
 import { setTimeout as pause } from 'node:timers/promises';
+import type { BenchRun } from './bench-mesh.js';
 import { formatTable } from '../src/cli/index.js';
 import { publishedRoots, startControlPlane, type ControlPlane } from './cluster/control-plane.js';
 import { fillCluster, type FilledCluster } from './cluster/filled.js';
@@ -39,11 +40,6 @@ export interface CertificatesReport {
   readonly machine: Machine;
 }
 
-interface Environment {
-  readonly say: (text: string) => void;
-  readonly interrupted: AbortSignal;
-}
-
 interface Rig {
   readonly cluster: FilledCluster;
   readonly controlPlane: ControlPlane;
@@ -60,7 +56,7 @@ const restMs = 3_000;
 /** Runs the bench; rejects, with everything taken down, when something does not work. */
 export async function benchCertificates(
   options: CertificatesOptions,
-  { say, interrupted }: Environment,
+  { say, interrupted }: BenchRun,
 ): Promise<CertificatesReport> {
   const { sidecars, rounds } = options;
   const deadline = deadlineAfter(timeoutMs, interrupted);

@@ -142,6 +142,7 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
        npm run bench -- certificates [--sidecars 1000] [--rounds 3] [--profile FOLDER] [--json]
        npm run bench -- soak [--minutes 60] [--services 200] [--endpoints 5] [--sidecars 200] [--used 10] [--json]
        npm run bench -- budget [--services 300] [--sidecars 150] [--json]
+       npm run bench -- ads --address HOST:PORT [--help]
 
   propagation   from the write of a file to the last sidecar's ACK
   sidecar       a sidecar's memory, time to ready and first requests, on demand beside eager
@@ -152,6 +153,7 @@ export const usage = `usage: npm run bench -- propagation [--sidecars 20] [--rou
   certificates  all sidecars ask for their first certificate at once, with the API server and without
   soak          an hour of changes: whether heap and latency stay what they were
   budget        live heap of the control plane for each Service, pod, endpoint and stream
+  ads           simulated sidecars on any ADS server, by its address
   --quick       of load: 200 Services, 200 sidecars, 10 rounds; of request and balance: 3 rounds of 2 s
   --against     of load: the control plane of another built checkout beside this one, in the same run
   --profile     of load, sync, certificates: CPU profiles of the control plane go there

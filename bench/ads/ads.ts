@@ -6,22 +6,17 @@ import { formatTable } from '../../src/cli/index.js';
 import { deadlineAfter } from '../deadline.js';
 import { monotonicMs } from '../load/fleet.js';
 import { startGenerator, type Generator } from '../load/generator-process.js';
-import { totalOf } from '../load/phases.js';
+import { timesOf, totalOf, type Times } from '../load/phases.js';
 import type { Counts } from '../load/plan.js';
 import { describeMachine, formatMachine, measureNoise, type Machine } from '../noise.js';
 import { cpuMs, residentBytes } from '../processes.js';
-import { median, percentile } from '../statistics.js';
 import type { AdsChange, AdsOptions } from './options.js';
 
 /** One thing that was done to all sidecars. */
-export interface AdsRow {
+export interface AdsRow extends Times {
   readonly what: string;
   readonly sidecars: number;
   readonly rounds: number;
-  /** Milliseconds over all sidecars and rounds; `last`: median over rounds of the slowest. */
-  readonly p50: number;
-  readonly p99: number;
-  readonly last: number;
   /** What arrived, of all rounds. */
   readonly counts: Counts;
   /** Streams that ended and were opened again. */
@@ -58,11 +53,9 @@ async function measure(
   const before = pid === undefined ? 0 : await cpuMs(pid);
   const { rounds, retries } = await task();
   await pause(settleMs);
-  const all = rounds.flat();
   return {
     ...{ what, retries, rounds: rounds.length, sidecars: rounds[0]?.length ?? 0 },
-    ...{ p50: percentile(all, 0.5), p99: percentile(all, 0.99) },
-    ...{ last: median(rounds.map((ms) => percentile(ms, 1))), counts: await generator.count() },
+    ...{ ...timesOf(rounds), counts: await generator.count() },
     ...(pid !== undefined && {
       cpuMs: ((await cpuMs(pid)) - before) / rounds.length,
       residentBytes: await residentBytes(pid),

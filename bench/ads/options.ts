@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { nodeMetadataKeys } from '../../src/sidecar/index.js';
 import type { Plan } from '../load/plan.js';
+import { readCount } from '../option-values.js';
 
 /** What was asked for. */
 export interface AdsOptions {
@@ -75,12 +76,6 @@ export function fillIn(text: string, index: number): string {
     .replaceAll('{index%250}', String((index % 250) + 1));
 }
 
-function countOf(flag: string, text: string, most: number): number {
-  const count = Number(text);
-  if (Number.isInteger(count) && count >= 1 && count <= most) return count;
-  throw new Error(`${flag}: expected a whole number from 1 to ${String(most)}, found ${text}`);
-}
-
 function addressOf(text: string): { readonly host: string; readonly port: number } {
   const [, host, port] = /^(.+):(\d+)$/.exec(text) ?? [];
   if (host === undefined || port === undefined) {
@@ -100,7 +95,7 @@ function changeOf(values: {
   if (typeUrl === undefined || name === undefined) {
     throw new Error('--change: expected --type-url and --name beside it');
   }
-  return { command, typeUrl, name, rounds: countOf('--rounds', rounds, 10_000) };
+  return { command, typeUrl, name, rounds: readCount('--rounds', rounds, [1, 10_000]) };
 }
 
 async function objectIn(file: string | undefined): Promise<Readonly<Record<string, unknown>>> {
@@ -141,7 +136,7 @@ export async function readAdsOptions(args: readonly string[]): Promise<AdsOption
   const { csrKey, ...known } = profile;
   const template = JSON.stringify({ ...known.metadata, ...(await objectIn(values.metadata)) });
   const uses = (values.uses ?? '').split(',').filter((name) => name !== '');
-  const count = countOf('--sidecars', values.sidecars, 10_000);
+  const count = readCount('--sidecars', values.sidecars, [1, 10_000]);
   const sidecars = Array.from({ length: count }, (_, index): Plan['sidecars'][number] => {
     const token = tokens[index % tokens.length];
     return {
@@ -161,9 +156,9 @@ export async function readAdsOptions(args: readonly string[]): Promise<AdsOption
         },
       }),
     },
-    ...(values.pid !== undefined && { pid: countOf('--pid', values.pid, 2 ** 22) }),
+    ...(values.pid !== undefined && { pid: readCount('--pid', values.pid, [1, 2 ** 22]) }),
     ...(change !== undefined && { change }),
-    timeoutMs: 1_000 * countOf('--timeout', values.timeout, 86_400),
+    timeoutMs: 1_000 * readCount('--timeout', values.timeout, [1, 86_400]),
     json: values.json,
   };
 }

@@ -1,6 +1,7 @@
 /** The budget bench: what one Service, pod, endpoint and stream more takes of a control plane's heap. */
 import { deadlineAfter } from '../deadline.js';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { BenchRun } from '../bench-mesh.js';
 import { formatTable } from '../../src/cli/index.js';
 import { publishedRoots, startControlPlane, type ControlPlane } from '../cluster/control-plane.js';
 import {
@@ -37,11 +38,6 @@ export interface BudgetReport {
   readonly machine: Machine;
 }
 
-interface Environment {
-  readonly say: (text: string) => void;
-  readonly interrupted: AbortSignal;
-}
-
 interface Rig {
   readonly cluster: FilledCluster;
   readonly controlPlane: ControlPlane;
@@ -59,7 +55,7 @@ const quietMs = 1_000;
 /** Runs the bench; rejects, with everything taken down, when something does not work. */
 export async function benchBudget(
   { services, sidecars }: BudgetOptions,
-  { say, interrupted }: Environment,
+  { say, interrupted }: BenchRun,
 ): Promise<BudgetReport> {
   const deadline = deadlineAfter(timeoutMs, interrupted);
   const before = measureNoise();

@@ -1,6 +1,7 @@
 /** The load bench: simulated sidecars on a real control plane with a real API server, on demand beside eager. */
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { BenchRun } from '../bench-mesh.js';
 import { typeUrls } from '../../src/envoy/index.js';
 import { publishedRoots, startControlPlane, type ControlPlane } from '../cluster/control-plane.js';
 import { fillCluster, type FilledCluster } from '../cluster/filled.js';
@@ -32,12 +33,6 @@ import {
 import type { PlannedSidecar } from './plan.js';
 import type { LayoutReport, LoadReport } from './report.js';
 
-/** What the bench works with. */
-interface Environment {
-  readonly say: (text: string) => void;
-  readonly interrupted: AbortSignal;
-}
-
 /** A layout is given up after this. */
 const layoutTimeoutMs = 1_800_000;
 /** What the control plane does after its start is over by then. */
@@ -55,10 +50,7 @@ function createStack(): { add(stop: () => Promise<void>): void; unwind(): Promis
 }
 
 /** Runs the bench; rejects, with everything taken down, when something does not work. */
-export async function benchLoad(
-  options: LoadOptions,
-  environment: Environment,
-): Promise<LoadReport> {
+export async function benchLoad(options: LoadOptions, environment: BenchRun): Promise<LoadReport> {
   const { services, endpoints, sidecars, used } = options;
   const before = measureNoise();
   const cluster = await fillCluster({ services, endpointsPerService: endpoints }, environment.say);
@@ -87,7 +79,7 @@ async function measureLayout(
   cluster: FilledCluster,
   { layout, build }: Pick<LayoutReport, 'layout' | 'build'>,
   options: LoadOptions,
-  { say, interrupted }: Environment,
+  { say, interrupted }: BenchRun,
 ): Promise<LayoutReport> {
   const deadline = deadlineAfter(layoutTimeoutMs, interrupted);
   const stack = createStack();

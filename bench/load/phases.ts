@@ -60,7 +60,8 @@ export interface LoadRig {
 const settleMs = 300;
 const settleAfterAllMs = 1_000;
 
-function timesOf(rounds: readonly (readonly number[])[]): Times {
+/** Of the milliseconds of each sidecar, round by round. */
+export function timesOf(rounds: readonly (readonly number[])[]): Times {
   const all = rounds.flat();
   return {
     p50: percentile(all, 0.5),

@@ -1,6 +1,8 @@
 /** The soak bench: a mesh that never rests, for an hour, and whether heap and latency stay what they were. */
 import { readdir } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { BenchRun } from '../bench-mesh.js';
+import { deadlineAfter } from '../deadline.js';
 import { typeUrls } from '../../src/envoy/index.js';
 import { publishedRoots, startControlPlane, type ControlPlane } from '../cluster/control-plane.js';
 import { fillCluster, type FilledCluster } from '../cluster/filled.js';
@@ -50,11 +52,6 @@ export interface SoakReport {
   readonly machine: Machine;
 }
 
-interface Environment {
-  readonly say: (text: string) => void;
-  readonly interrupted: AbortSignal;
-}
-
 const sampleMs = 10_000;
 const probeMs = 200;
 /** Beside the hour: filling, connecting, and a machine that is busy. */
@@ -79,11 +76,10 @@ interface Rig {
 /** Runs the bench; rejects, with everything taken down, when something does not work. */
 export async function benchSoak(
   options: SoakOptions,
-  { say, interrupted }: Environment,
+  { say, interrupted }: BenchRun,
 ): Promise<SoakReport> {
   const { minutes, services, endpoints, sidecars, used } = options;
-  const timeout = AbortSignal.timeout(minutes * 60_000 + spareMs);
-  const deadline = AbortSignal.any([interrupted, timeout]);
+  const deadline = deadlineAfter(minutes * 60_000 + spareMs, interrupted);
   const before = measureNoise();
   const cluster = await fillCluster({ services, endpointsPerService: endpoints }, say);
   let controlPlane: ControlPlane | undefined;
