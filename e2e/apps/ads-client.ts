@@ -101,7 +101,12 @@ function run(scenario: AdsScenario): Promise<AdsOutcome> {
       stream.on('data', (response: Response) => {
         resources.push(...received(response));
         stream.write(
-          request({ type_url: response.type_url ?? '', response_nonce: response.nonce ?? '' }),
+          request({
+            ...{ type_url: response.type_url ?? '', response_nonce: response.nonce ?? '' },
+            ...(scenario.refuses !== undefined && {
+              error_detail: { code: status.INVALID_ARGUMENT, message: scenario.refuses },
+            }),
+          }),
         );
       });
     }

@@ -19,6 +19,8 @@ export interface AdsScenario {
   readonly waitMs: number;
   /** Never reads an answer, while it goes on asking for these names again and again. */
   readonly neverReads?: boolean;
+  /** Refuses every response, in these words. */
+  readonly refuses?: string;
 }
 
 /** A resource that was received; without `message` it is known not to exist. */

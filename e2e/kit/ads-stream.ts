@@ -10,17 +10,27 @@ import {
   controlPlanePort,
   runCommand,
   type Mesh,
+  type PodManifest,
 } from '../../demo/rig/index.js';
 import type { AdsOutcome, AdsScenario } from '../apps/ads-contract.js';
 import { runAtRouter } from './programs.js';
 
 /** Asks for secrets by name as the sidecar of the pod `namespace/name`, with a token of its own. */
-export async function askForSecrets(
+export function askForSecrets(
   mesh: Mesh,
   key: string,
   names: readonly string[],
 ): Promise<AdsOutcome> {
-  const { manifest: pod } = mesh.pod(key);
+  const subscribe = { [typeUrls.secret]: names };
+  return streamAs(mesh, mesh.pod(key).manifest, { subscribe, waitMs: 1_500 });
+}
+
+/** A stream with a token of a pod, whether that runs or not; resolves when it has ended, or the time is over. */
+export async function streamAs(
+  mesh: Mesh,
+  pod: Pick<PodManifest, 'namespace' | 'name' | 'uid' | 'serviceAccount'>,
+  what: Pick<AdsScenario, 'subscribe' | 'waitMs' | 'refuses'>,
+): Promise<AdsOutcome> {
   const record = join(mesh.controlPlane().stateDirectory, 'ca', 'join-token-key.pem');
   const now = Math.floor(Date.now() / 1000);
   const token = await new SignJWT({ pod: { name: pod.name, uid: pod.uid } })
@@ -40,11 +50,10 @@ export async function askForSecrets(
     serverName: controlPlaneName,
     rootBundle: await mesh.controlPlane().rootBundle(),
     token,
-    nodeId: key,
+    nodeId: `${pod.namespace}/${pod.name}`,
     csr,
     keyFile: '/somewhere/key.pem',
-    subscribe: { [typeUrls.secret]: names },
-    waitMs: 1_500,
+    ...what,
   };
   return (await runAtRouter(mesh, 'ads-client', JSON.stringify(scenario))) as AdsOutcome;
 }

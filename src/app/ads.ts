@@ -115,14 +115,15 @@ function namespaceOfStream(stream: StreamRef): string {
 }
 
 function createEvents(parts: AdsParts): DiscoveryEvents {
-  const { demand, gate, logger, metrics, news } = parts;
+  const { demand, gate, logger, metrics, news, streams } = parts;
   return {
     onDemand(stream, { name, isWanted }): void {
       if (isWanted) demand.want(stream.streamId, namespaceOfStream(stream), name);
       else demand.release(stream.streamId, name);
     },
     onAck(stream, { typeUrl, resources }): void {
-      gate.accepted(resources);
+      const identity = streams.get(stream.streamId)?.identity;
+      if (identity !== undefined) gate.accepted({ identity, typeUrl, resources });
       if (typeUrl === typeUrls.secret) parts.ledger.accepted(stream.streamId, resources);
       news.tellStream({ kind: 'accepted', stream });
     },
@@ -135,8 +136,10 @@ function createEvents(parts: AdsParts): DiscoveryEvents {
         isCertain,
         reply: message,
       });
-      gate.rejected(resources, isCertain, message);
+      // Uncertain: the protocol isolates the culprit and tells again.
       if (!isCertain) return;
+      const identity = streams.get(stream.streamId)?.identity;
+      if (identity !== undefined) gate.rejected({ identity, typeUrl, resources }, message);
       for (const resource of resources) {
         parts.rejections.note(stream.proxyId, { resource, message });
       }

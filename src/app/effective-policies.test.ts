@@ -8,6 +8,7 @@ import { createEffectivePolicies, type EffectivePolicies } from './effective-pol
 import { createVerdictStore } from './verdict-store.js';
 
 const key = policyKey('shop', 'cart');
+const by = { identity: 'shop/cart', type: 'Listener' };
 
 function form(hash: string): TrafficPolicy {
   return {
@@ -54,7 +55,7 @@ describe('a policy', () => {
   test('that is refused gives way to its last accepted form', async () => {
     const { policies } = await open();
     policies.set(key, form('1'));
-    policies.accept(key, '1');
+    policies.accept(key, '1', by);
     policies.set(key, form('2'));
     expect(policies.reject(key, '2', 'bad regex')).toEqual(form('1'));
     expect(policies.reject(key, '2', 'bad regex')).toBeUndefined();
@@ -67,7 +68,7 @@ describe('a policy', () => {
     const { policies } = await open();
     for (const hash of ['1', '2']) {
       policies.set(key, form(hash));
-      policies.accept(key, hash);
+      policies.accept(key, hash, by);
     }
     expect(policies.reject(key, '2', 'no')).toEqual(form('1'));
   });
@@ -86,7 +87,7 @@ describe('a policy', () => {
   test('keeps its verdict over a restart', async () => {
     const first = await open();
     first.policies.set(key, form('1'));
-    first.policies.accept(key, '1');
+    first.policies.accept(key, '1', by);
     first.policies.set(key, form('2'));
     first.policies.reject(key, '2', 'no');
     await first.flush();
@@ -158,7 +159,7 @@ describe('a policy whose text is refused', () => {
 test('a damaged verdict file is reported and the others are loaded', async () => {
   const first = await open();
   first.policies.set(key, form('1'));
-  first.policies.accept(key, '1');
+  first.policies.accept(key, '1', by);
   await first.flush();
   writeFileSync(join(directory, 'aaaa.json'), '{"key":');
   const errors: unknown[] = [];

@@ -10,15 +10,32 @@ import type {
   TrafficPolicy,
 } from '../model/index.js';
 import { diagnosticCodes } from '../model/index.js';
+import {
+  isContradicted,
+  isLifted,
+  mergeAnswers,
+  noAnswers,
+  standingRefusals,
+  withAcceptance,
+  withRefusal,
+  type FormAnswers,
+  type FormRefusal,
+  type Witness,
+} from './policy-answers.js';
 
-/** One form of a policy that sidecars have accepted or refused, as kept on disk. */
+/** What sidecars have accepted and refused of one policy, as kept on disk. */
 export interface PolicyVerdict {
   readonly key: PolicyKey;
   /** Newest first; at most two, so that a form refused later still leaves one. */
   readonly accepted: readonly TrafficPolicy[];
-  /** Spec hash → Envoy's message. */
+  /** Forms that are in force nowhere: spec hash → Envoy's message. */
   readonly rejected: Readonly<Record<string, string>>;
+  /** Spec hash → who has said what, of the last few forms. */
+  readonly answers?: Answers;
 }
+
+/** By spec hash. */
+type Answers = Readonly<Record<string, FormAnswers>>;
 
 /** What is accepted and refused of one policy, whatever a form is. */
 export interface Judgement<F> {
@@ -26,6 +43,7 @@ export interface Judgement<F> {
   readonly accepted: readonly F[];
   /** Spec hash → Envoy's message. */
   readonly rejected: Readonly<Record<string, string>>;
+  readonly answers?: Answers;
 }
 
 /** Keeps verdicts: a directory, or the cluster. */
@@ -42,9 +60,16 @@ type Form = TrafficPolicy | RefusedPolicy;
 export interface EffectivePolicies {
   /** The source's newest word on a policy; returns the form in force (undefined: none). */
   set(key: PolicyKey, form: Form | undefined): Form | undefined;
-  /** A sidecar accepted configuration made from this form. */
-  accept(key: PolicyKey, hash: string): void;
-  /** A sidecar refused it; returns the form in force now, or undefined when nothing changes. */
+  /**
+   * A sidecar accepted configuration made from this form; returns the form in force now, or
+   * undefined when nothing changes. Hot: called at every ACK.
+   */
+  accept(key: PolicyKey, hash: string, by: Witness): Form | undefined;
+  /** A sidecar refused it; noted where it is the newest form, and not proven. Changes nothing yet. */
+  refuse(key: PolicyKey, hash: string, refusal: FormRefusal): void;
+  /** What sidecars have said of the newest form. */
+  answers(key: PolicyKey): FormAnswers;
+  /** The form is condemned; returns the form in force now, or undefined when nothing changes. */
   reject(key: PolicyKey, hash: string, message: string): Form | undefined;
   /** Another control plane's verdict; returns the form in force now, or undefined when nothing changes. */
   learn(verdict: PolicyVerdict): Form | undefined;
@@ -56,11 +81,16 @@ export interface EffectivePolicies {
   refusalOf(key: PolicyKey): string | undefined;
   /** Whether the newest form of a policy is this one, and was refused. */
   isRejected(key: PolicyKey, hash: string): boolean;
+  /** Whether the newest form of a policy is this one, and somebody refuses it, for all or for himself. */
+  isRefused(key: PolicyKey, hash: string): boolean;
   diagnostics(): readonly Diagnostic[];
 }
 
 /** How many accepted forms are kept of a policy. */
 export const acceptedKept = 2;
+
+/** Of how many forms of a policy it is kept who said what. */
+const answersKept = 4;
 
 /**
  * Two judgements of one policy as one: who has seen a form refused is believed, and an acceptance
@@ -70,17 +100,39 @@ export function mergeJudgements<F extends { readonly hash: string }>(
   newer: Judgement<F>,
   older: Judgement<F>,
 ): Judgement<F> {
-  const isAcceptance = Object.keys(newer.rejected).length === 0;
+  const isAcceptance =
+    Object.keys(newer.rejected).length === 0 &&
+    Object.values(newer.answers ?? {}).every(({ refused }) => refused.length === 0);
   const latest = newer.accepted[0]?.hash;
   const still = Object.entries(older.rejected).filter(
     ([hash]) => !isAcceptance || latest === undefined || hash === latest,
   );
-  const rejected = { ...Object.fromEntries(still), ...newer.rejected };
+  const answers = mergeAllAnswers(newer.answers ?? {}, older.answers ?? {});
+  const rejected = Object.fromEntries(
+    Object.entries({ ...Object.fromEntries(still), ...newer.rejected }).filter(
+      ([hash]) => !isLifted(answers[hash] ?? noAnswers),
+    ),
+  );
   const all = new Map([...newer.accepted, ...older.accepted].map((form) => [form.hash, form]));
   return {
     accepted: [...all.values()].filter(({ hash }) => !Object.hasOwn(rejected, hash)),
     rejected,
+    ...(Object.keys(answers).length > 0 && { answers }),
   };
+}
+
+function mergeAllAnswers(newer: Answers, older: Answers): Answers {
+  const both = new Map(Object.entries(newer));
+  for (const [hash, answers] of Object.entries(older)) {
+    const known = both.get(hash);
+    both.set(hash, known === undefined ? answers : mergeAnswers(known, answers));
+  }
+  return Object.fromEntries([...both].slice(0, answersKept));
+}
+
+/** Somebody refuses it whom nobody contradicts. */
+function isInDoubt(answers: FormAnswers): boolean {
+  return standingRefusals(answers).length > 0 && !isContradicted(answers);
 }
 
 /** Creates the table from what was kept. */
@@ -93,6 +145,9 @@ export function createEffectivePolicies(
 
   const verdictOf = (key: PolicyKey): PolicyVerdict =>
     known.get(key) ?? { key, accepted: [], rejected: {} };
+
+  const answersTo = (key: PolicyKey): FormAnswers =>
+    known.get(key)?.answers?.[current.get(key)?.hash ?? ''] ?? noAnswers;
 
   const remember = (verdict: PolicyVerdict): void => {
     known.set(verdict.key, verdict);
@@ -123,20 +178,44 @@ export function createEffectivePolicies(
       current.set(key, form);
       return effective(key);
     },
-    accept(key, hash): void {
+    accept(key, hash, by): Form | undefined {
       const form = current.get(key);
+      if (form?.kind !== 'TrafficPolicy' || form.hash !== hash) return undefined;
       const verdict = verdictOf(key);
-      if (form?.kind !== 'TrafficPolicy' || form.hash !== hash) return;
-      if (verdict.rejected[hash] !== undefined || verdict.accepted[0]?.hash === hash) return;
+      const before = verdict.answers?.[hash] ?? noAnswers;
+      const own = withAcceptance(before, by);
+      const isLatest = verdict.accepted[0]?.hash === hash;
+      if (own === before && isLatest) return undefined;
+      const wasRejected = verdict.rejected[hash] !== undefined;
+      if (wasRejected && !isLifted(own)) return undefined;
       const others = verdict.accepted.filter((other) => other.hash !== hash);
+      const accepted = [form, ...others].slice(0, acceptedKept);
       // Only forms that may still be wanted are kept: the rejections of older texts are history.
-      remember({ key, accepted: [form, ...others].slice(0, acceptedKept), rejected: {} });
+      const kept = Object.entries(verdict.answers ?? {}).filter(([of]) =>
+        others.some((other) => other.hash === of),
+      );
+      const answers = { [hash]: own, ...Object.fromEntries(kept) };
+      const next: PolicyVerdict = { key, accepted, rejected: {}, answers };
+      // Who else accepts what nobody refuses is of no interest to a later control plane.
+      if (isLatest && own.refused.length === 0) known.set(key, next);
+      else remember(next);
+      return wasRejected ? form : undefined;
     },
+    refuse(key, hash, refusal): void {
+      if (current.get(key)?.hash !== hash) return;
+      const verdict = verdictOf(key);
+      const { [hash]: before = noAnswers, ...others } = verdict.answers ?? {};
+      const own = withRefusal(before, refusal);
+      if (own === before) return;
+      const former = Object.entries(others).slice(0, answersKept - 1);
+      remember({ ...verdict, answers: { [hash]: own, ...Object.fromEntries(former) } });
+    },
+    answers: answersTo,
     reject(key, hash, message): Form | undefined {
       const verdict = verdictOf(key);
       if (verdict.rejected[hash] !== undefined) return undefined;
       remember({
-        key,
+        ...verdict,
         accepted: verdict.accepted.filter((form) => form.hash !== hash),
         rejected: { ...verdict.rejected, [hash]: message },
       });
@@ -145,8 +224,12 @@ export function createEffectivePolicies(
     learn(verdict): Form | undefined {
       const { key } = verdict;
       const before = effective(key);
-      const { accepted, rejected } = mergeJudgements(verdict, verdictOf(key));
-      known.set(key, { key, accepted: accepted.slice(0, acceptedKept), rejected });
+      const { accepted, ...merged } = mergeJudgements(verdict, verdictOf(key));
+      const next = { ...merged, key, accepted: accepted.slice(0, acceptedKept) };
+      known.set(key, next);
+      // The other has heard of a refusal, and not of what speaks against it.
+      const theirs = verdict.answers?.[current.get(key)?.hash ?? ''] ?? noAnswers;
+      if (isInDoubt(theirs) && !isInDoubt(answersTo(key))) store.save(next);
       const after = effective(key);
       return after?.kind === before?.kind && after?.hash === before?.hash ? undefined : after;
     },
@@ -158,13 +241,21 @@ export function createEffectivePolicies(
     },
     isRejected: (key, hash) =>
       current.get(key)?.hash === hash && verdictOf(key).rejected[hash] !== undefined,
+    isRefused: (key, hash) =>
+      current.get(key)?.hash === hash &&
+      (verdictOf(key).rejected[hash] !== undefined || standingRefusals(answersTo(key)).length > 0),
     diagnostics(): readonly Diagnostic[] {
       const found: Diagnostic[] = [];
       for (const [key, form] of current) {
-        const verdict = verdictOf(key);
+        const verdict = known.get(key);
+        if (verdict === undefined) continue;
         const message = verdict.rejected[form.hash];
-        if (message === undefined) continue;
-        found.push(rejectedDiagnostic(form, message, verdict.accepted.length > 0));
+        if (message !== undefined) {
+          found.push(rejectedDiagnostic(form, message, verdict.accepted.length > 0));
+          continue;
+        }
+        const refused = standingRefusals(answersTo(key));
+        if (refused.length > 0) found.push(refusedDiagnostic(form, refused));
       }
       return found;
     },
@@ -186,17 +277,29 @@ function refusedForm(form: TrafficPolicy): RefusedPolicy {
   };
 }
 
-function rejectedDiagnostic(form: Form, message: string, hasGoodForm: boolean): Diagnostic {
-  const object: ObjectRef = {
-    group: 'skerry.dev',
-    kind: 'TrafficPolicy',
-    namespace: form.namespace,
-    name: form.name,
+function refOf({ namespace, name }: Form): ObjectRef {
+  return { group: 'skerry.dev', kind: 'TrafficPolicy', namespace, name };
+}
+
+/** Some refuse it for themselves alone. */
+function refusedDiagnostic(form: Form, refused: readonly FormRefusal[]): Diagnostic {
+  const said = refused.map(({ identity, message }) => `${identity} (${message})`).join(', ');
+  return {
+    code: 'Rejected',
+    severity: 'warning',
+    object: refOf(form),
+    field: 'spec',
+    message: `in force, but refused by sidecars of ${said}, which keep what they accepted last`,
+    remedy:
+      'read Envoy’s message, and look with `skerry proxies` who refuses and who accepts: a form that others accept is held back by no single identity',
   };
+}
+
+function rejectedDiagnostic(form: Form, message: string, hasGoodForm: boolean): Diagnostic {
   return {
     code: 'Rejected',
     severity: 'error',
-    object,
+    object: refOf(form),
     field: 'spec',
     message: `a sidecar refused the configuration made from this object: ${message}`,
     remedy: hasGoodForm

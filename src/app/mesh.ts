@@ -2,10 +2,10 @@
 import type { Authority } from '../ca/index.js';
 import type { ControllerOptions } from '../cli/index.js';
 import { systemClock, type Logger } from '../lib/index.js';
-import type { Diagnostic, Pod } from '../model/index.js';
+import type { Diagnostic, Pod, PolicyKey } from '../model/index.js';
 import type { SourceBatch } from '../sources/index.js';
 import { createMetrics, type Metrics } from '../telemetry/index.js';
-import { createPipeline, type Pipeline } from '../translators/index.js';
+import { createPipeline, hasNamespace, type Pipeline } from '../translators/index.js';
 import { createResourceCache, type ResourceCache } from '../xds/index.js';
 import { createAds, type Ads } from './ads.js';
 import { caEnds } from '../ca/index.js';
@@ -130,8 +130,18 @@ export async function openMesh(
       loop.demand(change);
     },
   });
-  const gate = createPolicyGate({ policies, loop, logger });
-  const rejections = createRejections((key, hash) => policies.isRejected(key, hash));
+  const reachesOnly = (key: PolicyKey, namespace: string): boolean => {
+    const reach = pipeline.reach(key);
+    const reached = new Set(reach.pods);
+    return [...pods.values()].every(
+      (pod) =>
+        pod.namespace === namespace ||
+        !hasRunningSidecar(pod) ||
+        !(reached.has(pod.key) || hasNamespace(reach.callers, pod.namespace)),
+    );
+  };
+  const gate = createPolicyGate({ policies, loop, logger, clock: systemClock, reachesOnly });
+  const rejections = createRejections((key, hash) => policies.isRefused(key, hash));
   const ledger = createTrustLedger();
   const streams = createStreams({
     ...{ authority, clock: systemClock, logger, ledger },

@@ -22,17 +22,15 @@ export interface Rejections {
   forget(proxyId: string): void;
 }
 
-/** `isRejected`: the form with this hash is the newest of that policy, and was refused. */
-export function createRejections(
-  isRejected: (key: PolicyKey, hash: string) => boolean,
-): Rejections {
+/** `isRefused`: the form with this hash is the newest of that policy, and somebody refuses it. */
+export function createRejections(isRefused: (key: PolicyKey, hash: string) => boolean): Rejections {
   /** By sidecar, then by resource: a later refusal replaces the one before. */
   const noted = new Map<string, ReadonlyMap<string, Rejection>>();
 
   const current = (proxyId: string): ReadonlyMap<string, Rejection> =>
     new Map(
       [...(noted.get(proxyId) ?? [])].filter(([, { resource }]) =>
-        policiesOf(resource).some(({ key, hash }) => isRejected(key, hash)),
+        policiesOf(resource).some(({ key, hash }) => isRefused(key, hash)),
       ),
     );
 

@@ -26,6 +26,8 @@ export interface Applicant {
 export interface OpenStream {
   readonly pod: PodKey;
   readonly namespace: string;
+  /** Whom it has proved to speak for, `namespace/serviceAccount`: shared by all pods of an account. */
+  readonly identity: string;
   /** From far to near. */
   readonly scopes: readonly string[];
   readonly certificateNotAfterMs: number;
@@ -139,6 +141,7 @@ export function createStreams(options: StreamsOptions): Streams {
         stream: {
           pod: pod.key,
           namespace: pod.namespace,
+          identity: `${pod.namespace}/${pod.serviceAccount}`,
           scopes,
           certificateNotAfterMs: svid.notAfterMs,
           certificateRenewAtMs: svid.renewAtMs,

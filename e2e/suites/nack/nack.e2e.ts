@@ -70,7 +70,8 @@ async function statusOfRatings(): Promise<number | string | null> {
 async function untilRejected(object: string): Promise<void> {
   await eventually(`a rejection of ${object}`, async () =>
     (await diagnostics(mesh.controlPlane())).some(
-      (one) => one.code === 'Rejected' && one.object?.name === object,
+      ({ code, severity, object: of }) =>
+        code === 'Rejected' && severity === 'error' && of?.name === object,
     )
       ? true
       : undefined,

@@ -4,12 +4,14 @@ import * as grpc from '@grpc/grpc-js';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { parse, stringify } from 'yaml';
 import { askAdmin } from '../../cli/index.js';
 import { encode, typeUrls } from '../../envoy/index.js';
 import { openKubernetesClient } from '../../sources/index.js';
 import { certificateRequest, nodeMetadataKeys, ownCertificateName } from '../../sidecar/index.js';
 import { createDiscoveryClient, type ClientStream } from '../../xds/testing/grpc-client.js';
+import { answerMs } from '../policy-gate.js';
 import { eventually, objectAt } from './test-kit.js';
 import { install, type Installed, type Replica } from './testing/installed.js';
 import { conditionOf, makeWorkloads, type StatusView } from './testing/workloads.js';
@@ -291,6 +293,45 @@ test('a sidecar that refuses all it is sent holds back no policy of others', asy
       conditionOf(status, 'Programmed').endsWith(` ${reason}`);
   await rogue.statusOf('strict', reasonIs('Rejected'));
   await honest.statusOf('strict', reasonIs('Programmed'));
+  refusing.close();
+}, 60_000);
+
+test('a sidecar that refuses all it is sent, the only one of its replica, holds back no policy of all', async () => {
+  const [rogue, honest] = [
+    await makeWorkloads(installed, 'rogue-alone'),
+    await makeWorkloads(installed, 'honest-others'),
+  ];
+  await rogue.pod('one', 'app');
+  await honest.pod('one', 'app');
+  const other = await installed.startReplica('two');
+  const refusing = await rogue.connect('one', other);
+  const accepting = await honest.connect('one', replica);
+  ends.push(() => {
+    refusing.close();
+    accepting.close();
+  });
+  await eventually(() => (refusing.received() > 2 && accepting.received() > 2 ? true : undefined));
+  refusing.refuseNew(typeUrls.listener, 'I will not');
+  const root = '/apis/skerry.dev/v1alpha1/namespaces/skerry-system/trafficpolicies';
+  const spec = { targetRefs: [{ kind: 'Mesh' }], inbound: { mtls: { mode: 'Strict' } } };
+  const kind = { apiVersion: 'skerry.dev/v1alpha1', kind: 'TrafficPolicy' };
+  await send('POST', root, { ...kind, metadata: { name: 'strict-for-all' }, spec });
+  const status = async (): Promise<StatusView | undefined> => {
+    const object = await objectAt(installed.client, `${root}/strict-for-all`);
+    return (object as { readonly status?: StatusView } | undefined)?.status;
+  };
+  await eventually(async () => {
+    const refusal = (await status())?.firstRejection;
+    return refusal?.proxy === 'rogue-alone/one' ? true : undefined;
+  });
+  // Longer than others are waited for.
+  await pause(answerMs + 2_000);
+  await eventually(async () => {
+    const { conditions, proxies } = (await status()) ?? {};
+    const message = conditions?.at(-1)?.message ?? '';
+    const isInForce = message.includes('in force where it is accepted');
+    return isInForce && proxies?.['rejected'] === 1 && proxies['live'] !== 0 ? true : undefined;
+  });
 }, 60_000);
 
 test('nothing that the API server keeps has a token, or a key but the authority’s own', async () => {

@@ -21,10 +21,19 @@ const formSchema = z.object({
   }),
 });
 
+/** Who has said what of a form. */
+const answersSchema = z.object({
+  accepted: z.record(z.string(), z.array(z.string()).readonly()).readonly(),
+  refused: z
+    .array(z.object({ identity: z.string(), type: z.string(), message: z.string() }))
+    .readonly(),
+});
+
 const entrySchema = z.object({
   key: z.string(),
   accepted: z.array(formSchema),
   rejected: z.record(z.string(), z.string()),
+  answers: z.record(z.string(), answersSchema).readonly().exactOptional(),
 });
 
 const objectSchema = z.object({
@@ -112,6 +121,7 @@ export function mergeEntries(newer: VerdictEntry, present: VerdictEntry | undefi
     rejected: Object.fromEntries(
       rejected.map(([hash, message]) => [hash, message.slice(0, maxMessage)]),
     ),
+    ...(merged.answers !== undefined && { answers: merged.answers }),
   };
 }
 
@@ -130,5 +140,6 @@ export function toVerdict(entry: VerdictEntry, rootNamespace: string): PolicyVer
     key,
     accepted: entry.accepted.flatMap((form) => parseForm(form, key, rootNamespace)),
     rejected: entry.rejected,
+    ...(entry.answers !== undefined && { answers: entry.answers }),
   };
 }

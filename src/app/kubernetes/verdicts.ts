@@ -61,8 +61,12 @@ function keyOf(wish: Wish): PolicyKey {
   return wish.kind === 'save' ? wish.verdict.key : wish.key;
 }
 
+/** The others wait for it, or go on with what is refused. */
 function isUrgent(wish: Wish): boolean {
-  return wish.kind === 'save' && Object.keys(wish.verdict.rejected).length > 0;
+  if (wish.kind === 'forget') return false;
+  const { rejected, answers = {} } = wish.verdict;
+  if (Object.keys(rejected).length > 0) return true;
+  return Object.values(answers).some(({ refused }) => refused.length > 0);
 }
 
 /** The newest words of each policy. Mutable state. */
@@ -92,7 +96,7 @@ function createTexts(): Texts {
 
 /** The verdict in the words of the policies; forms whose words are not known are left out. */
 function toEntry(
-  { key, accepted, rejected }: PolicyVerdict,
+  { key, accepted, rejected, answers }: PolicyVerdict,
   texts: Texts,
   present: VerdictEntry | undefined,
 ): VerdictEntry {
@@ -103,7 +107,10 @@ function toEntry(
       ? []
       : [{ hash: form.hash, generation: form.generation, object: form.object }];
   });
-  return { key, accepted: forms, rejected: { ...rejected } };
+  return {
+    ...{ key, accepted: forms, rejected: { ...rejected } },
+    ...(answers !== undefined && { answers: { ...answers } }),
+  };
 }
 
 /** What one shard's data becomes by these wishes: values to set, null for those to remove. */

@@ -139,7 +139,7 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
     const found = new Map<PolicyKey, { hash: string; message: string }>();
     for (const { resource, message } of core.rejections(pod)) {
       for (const { key, hash } of policiesOf(resource)) {
-        if (policies.isRejected(key, hash)) found.set(key, { hash, message });
+        if (policies.isRefused(key, hash)) found.set(key, { hash, message });
       }
     }
     // Nobody is condemned for these: of what stands in them, only what is new to this sidecar counts.

@@ -86,7 +86,7 @@ describe('Programmed', () => {
     [{ counts: { ...all, live: 39, offline: 1, slowest: podKey('shop', 'a') } }, 'False', 'Pending', 'live on 39 of 41 sidecars; 1 not connected; waiting for shop/a'], // prettier-ignore
     [{ counts: { ...all, live: 0 }, instead: 'last good form' }, 'False', 'Pending', 'the last good form stays in force'], // prettier-ignore
     [{ instead: 'last good form', firstRejection: { proxy: 'shop/a', message: 'bad regex' } }, 'False', 'Rejected', 'shop/a refused it: bad regex; the last good form stays in force'], // prettier-ignore
-    [{ firstRejection: { message: 'bad regex' } }, 'False', 'Rejected', 'a sidecar refused it: bad regex; live on 41 of 41 sidecars'], // prettier-ignore
+    [{ firstRejection: { message: 'bad regex' } }, 'False', 'Rejected', 'a sidecar refused it: bad regex; in force where it is accepted: live on 41 of 41 sidecars'], // prettier-ignore
   ] as const)('%j', (more, status, reason, message) => {
     expect(programmed(more)).toEqual([status, reason, message]);
   });

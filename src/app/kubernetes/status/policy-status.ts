@@ -141,7 +141,10 @@ function toRejected(
   { proxy = 'a sidecar', message }: { readonly proxy?: string; readonly message: string },
 ): Programmed {
   const said = `${proxy} refused it: ${cutText(message, maxEnvoyMessage)}`;
-  const effect = instead === undefined ? `live on ${countText(counts)}` : insteadText(instead);
+  const effect =
+    instead === undefined
+      ? `in force where it is accepted: live on ${countText(counts)}`
+      : insteadText(instead);
   return { isTrue: false, reason: 'Rejected', message: `${said}; ${effect}` };
 }
 

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { typeUrls } from '../../../envoy/index.js';
+import { answerMs } from '../../policy-gate.js';
 import { eventually } from '../test-kit.js';
 import { install, type Installed, type Replica } from '../testing/installed.js';
 import type { SidecarClient } from '../testing/sidecar-client.js';
@@ -136,26 +137,51 @@ test('switched off it is live nowhere and done, once every sidecar has let go', 
   expect(off.conditions?.at(-1)?.message).toBe('mode is Disabled: nothing is in force');
 }, 60_000);
 
-test('a form that a sidecar refuses is told with its words, and the next is a new start', async () => {
+test('a form that one sidecar alone refuses is told with its words, and in force on the others', async () => {
   const { space, b } = await pair();
   await space.policy('reader', allow('GET'));
   await space.statusOf('reader', isLive(2, 1));
-  b.refuseNew(typeUrls.route, 'Unable to parse this');
+  b.refuseNew(typeUrls.route, 'I will not');
+  await space.policy('reader', allow('PUT'));
+  const isTold = ({ proxies }: StatusView): boolean => proxies?.['rejected'] === 1;
+  await space.statusOf('reader', isTold);
+  // Longer than others are waited for.
+  await sleep(answerMs + 2_000);
+  const settled = await space.statusOf('reader', isTold);
+  expect(conditionOf(settled, 'Programmed')).toBe('False Rejected');
+  expect(settled).toMatchObject({
+    observedGeneration: 2,
+    proxies: { selected: 2, live: 1, rejected: 1 },
+    firstRejection: { proxy: `${space.namespace}/b`, message: 'I will not' },
+  });
+  expect(settled.conditions?.at(-1)?.message).toContain('in force where it is accepted');
+}, 60_000);
+
+test('a form that all sidecars refuse is told with their words, and the next is a new start', async () => {
+  const { space, a, b } = await pair();
+  await space.policy('reader', allow('GET'));
+  await space.statusOf('reader', isLive(2, 1));
+  for (const sidecar of [a, b]) sidecar.refuseNew(typeUrls.route, 'Unable to parse this');
   await space.policy('reader', allow('PUT'));
   const refused = await space.statusOf(
     'reader',
     ({ firstRejection }) => firstRejection !== undefined,
   );
-  const settled = await space.statusOf('reader', ({ proxies }) => proxies?.['rejected'] === 1);
   expect(conditionOf(refused, 'Accepted')).toBe('True Accepted');
+  const settled = await space.statusOf('reader', ({ proxies, conditions }) => {
+    const message = conditions?.at(-1)?.message ?? '';
+    return proxies?.['rejected'] === 2 && message.includes('the last good form stays in force');
+  });
   expect(conditionOf(settled, 'Programmed')).toBe('False Rejected');
   expect(settled).toMatchObject({
     observedGeneration: 2,
-    proxies: { selected: 2, live: 0, rejected: 1 },
-    firstRejection: { proxy: `${space.namespace}/b`, message: 'Unable to parse this' },
+    proxies: { selected: 2, live: 0, rejected: 2 },
+    firstRejection: {
+      proxy: expect.stringMatching(new RegExp(`^${space.namespace}/[ab]$`)) as unknown,
+      message: 'Unable to parse this',
+    },
   });
-  expect(settled.conditions?.at(-1)?.message).toContain('the last good form stays in force');
-  b.refuseNew('', '');
+  for (const sidecar of [a, b]) sidecar.refuseNew('', '');
   await space.policy('reader', allow('POST'));
   const mended = await space.statusOf('reader', isLive(2, 3));
   expect(mended.firstRejection).toBeUndefined();
