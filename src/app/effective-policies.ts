@@ -11,7 +11,8 @@ import type {
 } from '../model/index.js';
 import { diagnosticCodes } from '../model/index.js';
 import {
-  isContradicted,
+  countAccepting,
+  isInDoubt,
   isLifted,
   mergeAnswers,
   noAnswers,
@@ -65,8 +66,11 @@ export interface EffectivePolicies {
    * undefined when nothing changes. Hot: called at every ACK.
    */
   accept(key: PolicyKey, hash: string, by: Witness): Form | undefined;
-  /** A sidecar refused it; noted where it is the newest form, and not proven. Changes nothing yet. */
-  refuse(key: PolicyKey, hash: string, refusal: FormRefusal): void;
+  /**
+   * A sidecar refused it; noted where it is the newest form, and not proven. Changes nothing yet;
+   * returns whether it is news.
+   */
+  refuse(key: PolicyKey, hash: string, refusal: FormRefusal): boolean;
   /** What sidecars have said of the newest form. */
   answers(key: PolicyKey): FormAnswers;
   /** The form is condemned; returns the form in force now, or undefined when nothing changes. */
@@ -130,11 +134,6 @@ function mergeAllAnswers(newer: Answers, older: Answers): Answers {
   return Object.fromEntries([...both].slice(0, answersKept));
 }
 
-/** Somebody refuses it whom nobody contradicts. */
-function isInDoubt(answers: FormAnswers): boolean {
-  return standingRefusals(answers).length > 0 && !isContradicted(answers);
-}
-
 /** Creates the table from what was kept. */
 export function createEffectivePolicies(
   verdicts: readonly PolicyVerdict[],
@@ -196,19 +195,22 @@ export function createEffectivePolicies(
       );
       const answers = { [hash]: own, ...Object.fromEntries(kept) };
       const next: PolicyVerdict = { key, accepted, rejected: {}, answers };
-      // Who else accepts what nobody refuses is of no interest to a later control plane.
-      if (isLatest && own.refused.length === 0) known.set(key, next);
+      // Two, of whom one at least is not who refuses it to a later control plane; who else accepts
+      // what nobody refuses is not worth a write.
+      const isEnough = countAccepting(before) > 1 || countAccepting(own) === countAccepting(before);
+      if (isLatest && own.refused.length === 0 && isEnough) known.set(key, next);
       else remember(next);
       return wasRejected ? form : undefined;
     },
-    refuse(key, hash, refusal): void {
-      if (current.get(key)?.hash !== hash) return;
+    refuse(key, hash, refusal): boolean {
+      if (current.get(key)?.hash !== hash) return false;
       const verdict = verdictOf(key);
       const { [hash]: before = noAnswers, ...others } = verdict.answers ?? {};
       const own = withRefusal(before, refusal);
-      if (own === before) return;
+      if (own === before) return false;
       const former = Object.entries(others).slice(0, answersKept - 1);
       remember({ ...verdict, answers: { [hash]: own, ...Object.fromEntries(former) } });
+      return true;
     },
     answers: answersTo,
     reject(key, hash, message): Form | undefined {

@@ -102,6 +102,16 @@ export function isContradicted({ accepted, refused }: FormAnswers): boolean {
   );
 }
 
+/** How many identities are known to have accepted the form, in whatever resources. */
+export function countAccepting({ accepted }: FormAnswers): number {
+  return new Set(Object.values(accepted).flat()).size;
+}
+
+/** Whether somebody refuses it whom nobody contradicts. */
+export function isInDoubt(answers: FormAnswers): boolean {
+  return standingRefusals(answers).length > 0 && !isContradicted(answers);
+}
+
 /**
  * What follows. `reachesOnly`: whether the policy reaches no sidecar outside a namespace. Where it
  * does, two identities of one namespace do not decide for the others: whoever owns a namespace has

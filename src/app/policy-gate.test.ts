@@ -1,5 +1,6 @@
 /** What sidecars' answers do to a new form of a policy: alone, together, in time, and over several control planes. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { typeUrls } from '../envoy/index.js';
 import { silentLogger } from '../lib/index.js';
 import { policyKey, type PolicyKey, type TrafficPolicy } from '../model/index.js';
@@ -13,6 +14,8 @@ import {
 import { answerMs, createPolicyGate, type PolicyGate } from './policy-gate.js';
 
 const key = policyKey('shop', 'cart');
+/** `SKERRY_RUNS=30000` for more. */
+const numRuns = Number(process.env['SKERRY_RUNS'] ?? 100);
 const attacker = 'robbed/app';
 const { listener: lds, cluster: cds } = typeUrls;
 
@@ -296,6 +299,57 @@ describe('of two control planes', () => {
     both[0].refuses(attacker, '2', cds);
     pass(answerMs);
     expect(inForce(both)).toEqual(['2', '2']);
+  });
+});
+
+describe('whatever one identity says, to whichever control plane, however late and often', () => {
+  const said = fc.record({
+    ...{ plane: fc.constantFrom(0, 1), typeUrl: fc.constantFrom(lds, cds) },
+    ...{ isRefusal: fc.boolean(), afterMs: fc.nat(answerMs - 1) },
+  });
+
+  test('what another accepts in time is in force in the end, and never undone', () => {
+    fc.assert(
+      fc.property(
+        fc.array(said, { maxLength: 12 }),
+        fc.record({ plane: fc.constantFrom(0, 1), typeUrl: fc.constantFrom(lds, cds) }),
+        fc.nat(answerMs - 1),
+        fc.boolean(),
+        (attack, honest, atMs, hasRestarted) => {
+          [nowMs, timers, planes] = [0, [], []];
+          kept = new Map();
+          let both = [start(), start()] as const;
+          for (const plane of both) plane.write('1');
+          for (const plane of both) plane.accepts('shop/cart', '1');
+          for (const plane of both) plane.write('2');
+          const attackOnce = ({ plane, typeUrl, isRefusal }: (typeof attack)[number]): void => {
+            if (isRefusal) both[plane].refuses(attacker, '2', typeUrl);
+            else both[plane].accepts(attacker, '2', typeUrl);
+          };
+          // As all are sent it at the same time, whoever refuses first is not waited for longer.
+          for (const one of attack) if (one.afterMs <= atMs) attackOnce(one);
+          pass(atMs);
+          both[honest.plane].accepts('shop/cart', '2', honest.typeUrl);
+          const isInForce = (): boolean => both.every((plane) => plane.inForce() === '2');
+          pass(answerMs);
+          expect(isInForce()).toBe(true);
+          if (hasRestarted) {
+            planes = [];
+            both = [start(), start()];
+            for (const plane of both) plane.write('2');
+          }
+          for (const one of attack) {
+            attackOnce(one);
+            expect(isInForce()).toBe(true);
+            pass(one.afterMs);
+            expect(isInForce()).toBe(true);
+          }
+          pass(answerMs);
+          expect(isInForce()).toBe(true);
+        },
+      ),
+      { numRuns },
+    );
   });
 });
 

@@ -10,7 +10,7 @@ import {
 } from '../model/index.js';
 import type { XdsResource } from '../xds/index.js';
 import type { EffectivePolicies, PolicyVerdict } from './effective-policies.js';
-import { standingRefusals, toStanding } from './policy-answers.js';
+import { isInDoubt, standingRefusals, toStanding } from './policy-answers.js';
 import { policiesOf } from './policy-origins.js';
 import type { TurnLoop } from './turns.js';
 
@@ -114,9 +114,10 @@ export function createPolicyGate(options: {
       const type = shortTypeName(typeUrl);
       for (const resource of resources) {
         for (const { key, hash } of policiesOf(resource)) {
-          if (policies.newest(key)?.hash !== hash) continue;
-          policies.refuse(key, hash, { identity, type, message });
-          conclude(key, false);
+          const isNews = policies.refuse(key, hash, { identity, type, message });
+          // Said before by a control plane that is gone, perhaps; else nothing follows from it again.
+          const isOpen = !awaited.has(key) && isInDoubt(policies.answers(key));
+          if (isNews || isOpen) conclude(key, false);
         }
       }
     },

@@ -127,6 +127,47 @@ test('what one has accepted and another refused at the same time is refused', as
   expect((await replica()).loaded).toEqual([verdict]);
 });
 
+test('who refuses a form is known to the others at once, and what speaks against it is put beside', async () => {
+  const [a, b] = [await replica(), await replica()];
+  const [first, second] = [object('cart', 'Permissive', 1), object('cart', 'Strict', 2)];
+  for (const { store } of [a, b]) {
+    store.onPolicyObject(key, first);
+    store.onPolicyObject(key, second);
+  }
+  const { hash } = parse(second);
+  const refused = [{ identity: 'robbed/app', type: 'Listener', message: 'no' }];
+  const accepted = { Listener: ['shop/cart'] };
+  const said = { [hash]: { accepted: {}, refused } };
+  a.store.save({ key, accepted: [parse(first)], rejected: {}, answers: said });
+  await waitFor('the refusal', () => b.learned.length > 0);
+  expect(b.learned).toEqual([{ key, accepted: [parse(first)], rejected: {}, answers: said }]);
+  const against = { [hash]: { accepted, refused } };
+  const forms = [parse(second), parse(first)];
+  b.store.save({ key, accepted: forms, rejected: {}, answers: against });
+  const verdict = { key, accepted: forms, rejected: {}, answers: against };
+  // It hears of its own word too.
+  const latest = (): object => a.learned.at(-1)?.answers?.[hash]?.accepted ?? {};
+  await waitFor('what speaks against it', () => Object.keys(latest()).length > 0);
+  expect(a.learned.at(-1)).toEqual(verdict);
+  expect((await replica()).loaded).toEqual([verdict]);
+});
+
+test('a form that was condemned for one identity alone is good again where another has accepted it', async () => {
+  const [a, b] = [await replica(), await replica()];
+  const text = object('cart', 'Strict', 1);
+  for (const { store } of [a, b]) store.onPolicyObject(key, text);
+  const form = parse(text);
+  const refused = [{ identity: 'robbed/app', type: 'Listener', message: 'no' }];
+  const condemned = { [form.hash]: { accepted: {}, refused } };
+  a.store.save({ key, accepted: [], rejected: { [form.hash]: 'no' }, answers: condemned });
+  await a.store.flush();
+  const lifted = { [form.hash]: { accepted: { Cluster: ['shop/cart'] }, refused } };
+  b.store.save({ key, accepted: [form], rejected: {}, answers: lifted });
+  await b.store.flush();
+  const expected = { key, accepted: [form], rejected: {}, answers: lifted };
+  expect((await replica()).loaded).toEqual([expected]);
+});
+
 test('many verdicts of many replicas at once are all kept', async () => {
   const three = [await replica(), await replica(), await replica()];
   const keys: PolicyKey[] = [];
