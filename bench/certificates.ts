@@ -62,7 +62,7 @@ export async function benchCertificates(
   const deadline = deadlineAfter(timeoutMs, interrupted);
   const before = measureNoise();
   const services = Math.max(2, Math.ceil(sidecars / endpointsPerService));
-  const cluster = await fillCluster({ services, endpointsPerService }, say);
+  const cluster = await fillCluster({ services, endpointsPerService }, { say, interrupted });
   let controlPlane: ControlPlane | undefined;
   try {
     controlPlane = await startControlPlane(cluster, deadline, {

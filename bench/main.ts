@@ -1,19 +1,12 @@
 /** `npm run bench`: measures the mesh on this one machine; the figures of docs/claims.md come from here. */
 import { runAds } from './ads/main.js';
-import { benchBalance, formatBalance } from './balance/balance.js';
 import type { BenchEnvironment } from './bench-mesh.js';
-import { benchBudget, formatBudget } from './budget/budget.js';
-import { benchCertificates, formatCertificates } from './certificates.js';
-import { benchSync, formatSync } from './cluster/sync.js';
-import { benchLoad } from './load/load.js';
-import { formatLoad } from './load/report.js';
+import { formatGoals } from './goals/report.js';
+import { benchGoals } from './goals/run.js';
 import { obstacles } from './obstacles.js';
-import { parseOptions, usage, type BenchOptions } from './options.js';
-import { benchPropagation, formatPropagation } from './propagation.js';
-import { benchRequest, formatRequest } from './request/request.js';
-import { benchSidecar, formatSidecar } from './sidecar.js';
-import { formatSoak } from './soak/report.js';
-import { benchSoak } from './soak/soak.js';
+import { parseOptions, type BenchOptions } from './options.js';
+import { formatSuite, runSuite } from './run.js';
+import { usage } from './usage.js';
 
 /** Aborts at the first Ctrl-C or SIGTERM; what has begun is then taken down. */
 function interruption(): AbortSignal {
@@ -26,45 +19,21 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
-async function run(options: BenchOptions, environment: BenchEnvironment): Promise<string> {
-  switch (options.bench) {
-    case 'propagation': {
-      const report = await benchPropagation(options, environment);
-      return options.json ? JSON.stringify(report) : formatPropagation(report);
-    }
-    case 'sidecar': {
-      const report = await benchSidecar(options, environment);
-      return options.json ? JSON.stringify(report) : formatSidecar(report);
-    }
-    case 'request': {
-      const report = await benchRequest(options, environment);
-      return options.json ? JSON.stringify(report) : formatRequest(report);
-    }
-    case 'balance': {
-      const report = await benchBalance(options, environment);
-      return options.json ? JSON.stringify(report) : formatBalance(report);
-    }
-    case 'sync': {
-      const report = await benchSync(options, environment);
-      return options.json ? JSON.stringify(report) : formatSync(report);
-    }
-    case 'certificates': {
-      const report = await benchCertificates(options, environment);
-      return options.json ? JSON.stringify(report) : formatCertificates(report);
-    }
-    case 'budget': {
-      const report = await benchBudget(options, environment);
-      return options.json ? JSON.stringify(report) : formatBudget(report);
-    }
-    case 'soak': {
-      const report = await benchSoak(options, environment);
-      return options.json ? JSON.stringify(report) : formatSoak(report);
-    }
-    case 'load': {
-      const report = await benchLoad(options, environment);
-      return options.json ? JSON.stringify(report) : formatLoad(report);
-    }
+/** What is printed, and the exit code. */
+interface Outcome {
+  readonly text: string;
+  readonly code: 0 | 1;
+}
+
+async function run(options: BenchOptions, environment: BenchEnvironment): Promise<Outcome> {
+  if (options.bench === 'goals') {
+    const report = await benchGoals(options, environment, runSuite);
+    const hasFailed = report.suites.some(({ failure }) => failure !== undefined);
+    const text = options.json ? JSON.stringify(report) : formatGoals(report);
+    return { text, code: hasFailed ? 1 : 0 };
   }
+  const report = await runSuite(options, environment);
+  return { text: options.json ? JSON.stringify(report) : formatSuite(report), code: 0 };
 }
 
 async function main(): Promise<number> {
@@ -87,9 +56,9 @@ async function main(): Promise<number> {
     process.stderr.write(`${seconds.padStart(6)} s  ${text}\n`);
   };
   try {
-    const text = await run(options, { envoy, say, interrupted: interruption() });
+    const { text, code } = await run(options, { envoy, say, interrupted: interruption() });
     process.stdout.write(`${text}\n`);
-    return 0;
+    return code;
   } catch (error) {
     process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;

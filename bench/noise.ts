@@ -54,12 +54,18 @@ export function describeMachine(before: Noise): Machine {
   };
 }
 
-/** The machine in two lines. */
-export function formatMachine({ cpu, cores, node, load, before, after }: Machine): string {
-  const noise = ({ medianMs, worstMs }: Noise): string =>
+/** Before and after, in milliseconds. */
+export function formatNoise({ before, after }: Pick<Machine, 'before' | 'after'>): string {
+  const text = ({ medianMs, worstMs }: Noise): string =>
     `${medianMs.toFixed(1)} (worst ${worstMs.toFixed(1)})`;
+  return `${text(before)} ms before and ${text(after)} ms after`;
+}
+
+/** The machine in two lines. */
+export function formatMachine(machine: Machine): string {
+  const { cpu, cores, node, load } = machine;
   return [
     `machine: ${cores} cores, ${cpu}, Node ${node.slice(1)}, load ${load.toFixed(1)}`,
-    `noise: a fixed loop took ${noise(before)} ms before and ${noise(after)} ms after`,
+    `noise: a fixed loop took ${formatNoise(machine)}`,
   ].join('\n');
 }

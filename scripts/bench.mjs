@@ -11,7 +11,9 @@ const program = join(dirname(dirname(fileURLToPath(import.meta.url))), 'dist', '
 
 /** Benches that have a real kube-apiserver as their source. */
 const onKubernetes = ['sync', 'load', 'certificates', 'soak', 'budget'];
-const needsApi = onKubernetes.includes(argv[2]);
+/** No bench is named: those that the goals are held to. */
+const isForGoals = argv[2] === undefined || (argv[2].startsWith('--') && argv[2] !== '--help');
+const needsApi = isForGoals || onKubernetes.includes(argv[2]);
 
 /** Benches that load the mesh with a known tool. */
 const needsFortio = ['request', 'balance'].includes(argv[2]);

@@ -60,7 +60,7 @@ export async function benchBudget(
   const deadline = deadlineAfter(timeoutMs, interrupted);
   const before = measureNoise();
   const filling = { services: firstServices, endpointsPerService, later: services };
-  const cluster = await fillCluster(filling, say);
+  const cluster = await fillCluster(filling, { say, interrupted });
   const generators: Generator[] = [];
   let controlPlane: ControlPlane | undefined;
   try {

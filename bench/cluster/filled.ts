@@ -1,4 +1,5 @@
 /** A real API server that holds a mesh as large as wanted. */
+import type { BenchRun } from '../bench-mesh.js';
 import { defaultNamespaceOf, podObject, serviceObject, sliceObject } from './objects.js';
 import {
   openKubernetesClient,
@@ -105,10 +106,10 @@ async function createAll(
   }
 }
 
-/** Starts it and fills it: half a minute for a thousand Services. */
+/** Starts it and fills it: half a minute for a thousand Services. Rejects, with all ended, when interrupted. */
 export async function fillCluster(
   options: FillOptions,
-  say: (text: string) => void,
+  { say, interrupted }: BenchRun,
 ): Promise<FilledCluster> {
   const server = await startApiServer();
   const client = openKubernetesClient({ kubeconfig: server.kubeconfig });
@@ -124,9 +125,10 @@ export async function fillCluster(
     }
     await createNamespaces(client, options);
     say(`creating ${String(options.services)} Services in a real API server`);
-    await inParallel(options.services, (index) =>
-      createAll(client, index, options.endpointsPerService),
-    );
+    await inParallel(options.services, async (index) => {
+      interrupted.throwIfAborted();
+      await createAll(client, index, options.endpointsPerService);
+    });
     return { server, client, stop };
   } catch (error) {
     await stop();

@@ -80,7 +80,7 @@ export async function benchSync(
   const { say, interrupted } = environment;
   const { services, endpoints, events } = options;
   const before = measureNoise();
-  const cluster = await fillCluster({ services, endpointsPerService: endpoints }, say);
+  const cluster = await fillCluster({ services, endpointsPerService: endpoints }, environment);
   try {
     say('starting the control plane');
     const controlPlane = await startControlPlane(cluster, interrupted, {
@@ -126,18 +126,22 @@ export async function benchSync(
       const startedAt = performance.now();
       const over = new AbortController();
       const isOver = (): boolean => over.signal.aborted;
-      const writing = inParallel(events, (index) => move(index % followed)).finally(() => {
-        over.abort();
-      });
+      const writing = inParallel(events, (index) => move(index % followed)).then(
+        () => (performance.now() - startedAt) / 1000,
+      );
       const sampling = (async (): Promise<void> => {
         while (!isOver()) {
           storm.push(await sample());
           await new Promise((resolve) => setTimeout(resolve, pauseInStormMs));
         }
       })();
-      await writing;
-      const seconds = (performance.now() - startedAt) / 1000;
-      await sampling;
+      // Together: where one of them fails the other is not waited for.
+      const [seconds] = await Promise.all([
+        writing.finally(() => {
+          over.abort();
+        }),
+        sampling,
+      ]);
       return {
         bench: 'sync',
         ...{ services, endpoints: services * endpoints, events },

@@ -26,6 +26,7 @@ import {
   measureChange,
   measureConnect,
   policyType,
+  rowNames,
   type LoadChange,
   type LoadRig,
   type Row,
@@ -53,7 +54,7 @@ function createStack(): { add(stop: () => Promise<void>): void; unwind(): Promis
 export async function benchLoad(options: LoadOptions, environment: BenchRun): Promise<LoadReport> {
   const { services, endpoints, sidecars, used } = options;
   const before = measureNoise();
-  const cluster = await fillCluster({ services, endpointsPerService: endpoints }, environment.say);
+  const cluster = await fillCluster({ services, endpointsPerService: endpoints }, environment);
   try {
     await createPolicy(cluster);
     const layouts: LayoutReport[] = [];
@@ -143,12 +144,14 @@ async function measureRows(
       ...{ what, typeUrl: typeUrls.endpoint, name: clusterNameOf(service) },
       make: () => move(service),
     });
-    const moves = [endpointOf('endpoint change', favourite)];
-    if (layout === 'on-demand') moves.push(endpointOf('of a Service few use', rarelyUsed(options)));
+    const moves = [endpointOf(rowNames.endpoint, favourite)];
+    if (layout === 'on-demand') {
+      moves.push(endpointOf(rowNames.rareEndpoint, rarelyUsed(options)));
+    }
     for (const change of moves) rows.push(await measureChange(rig, change, options.rounds));
     say('changing a route policy');
     const route = {
-      ...{ what: 'route policy change', typeUrl: policyType, name: vipOf(favourite) },
+      ...{ what: rowNames.policy, typeUrl: policyType, name: vipOf(favourite) },
       make: (round: number) => changePolicy(cluster, round),
     };
     rows.push(await measureChange(rig, route, options.rounds));

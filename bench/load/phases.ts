@@ -25,6 +25,15 @@ export interface Floor extends Times {
   readonly cpuMs: number;
 }
 
+/** What the rows are called. */
+export const rowNames = {
+  configured: 'all configured',
+  endpoint: 'endpoint change',
+  rareEndpoint: 'of a Service few use',
+  policy: 'route policy change',
+  reconnected: 'all reconnected, nothing changed',
+} as const;
+
 /** One row. */
 export interface Row {
   readonly what: string;
@@ -81,6 +90,12 @@ export function totalOf(counts: Counts): Counts[string] {
   return total;
 }
 
+/** Bytes of responses of the types of which a resource was sent; none where nobody was sent any. */
+export function resourceBytesOf(counts: Counts): number {
+  const sent = Object.values(counts).filter(({ resources }) => resources > 0);
+  return sent.reduce((total, { bytes }) => total + bytes, 0);
+}
+
 interface Measured<T> {
   readonly result: T;
   readonly cost: Omit<Row, 'what' | 'sidecars' | 'rounds' | 'times' | 'floor' | 'retries'>;
@@ -125,7 +140,7 @@ export async function measureConnect(rig: LoadRig, how: 'connect' | 'reconnect')
     timesOf([(await floor.generator[how]()).ms]),
   );
   return {
-    what: how === 'connect' ? 'all configured' : 'all reconnected, nothing changed',
+    what: how === 'connect' ? rowNames.configured : rowNames.reconnected,
     ...{ sidecars: result.ms.length, rounds: 1, times: timesOf([result.ms]), ...cost },
     ...{ retries: result.retries, floor: bare },
   };

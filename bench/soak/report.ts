@@ -10,9 +10,9 @@ const wantedWindows = 20;
 /** What begins: V8 compiles, buffers grow, the first certificates end after 15 minutes. Told, but in no trend. */
 const warmUpShare = 1 / 3;
 /** Flat is a heap that grows by less than this share of itself in an hour. */
-const flatShare = 0.02;
+export const flatShare = 0.02;
 /** Flat is a latency whose last quarter's median is at most so many times the first's. */
-const flatRatio = 1.25;
+export const flatRatio = 1.25;
 
 interface Window {
   readonly samples: readonly SoakSample[];

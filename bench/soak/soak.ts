@@ -81,7 +81,8 @@ export async function benchSoak(
   const { minutes, services, endpoints, sidecars, used } = options;
   const deadline = deadlineAfter(minutes * 60_000 + spareMs, interrupted);
   const before = measureNoise();
-  const cluster = await fillCluster({ services, endpointsPerService: endpoints }, say);
+  const filling = { services, endpointsPerService: endpoints };
+  const cluster = await fillCluster(filling, { say, interrupted });
   let controlPlane: ControlPlane | undefined;
   let generator: Generator | undefined;
   try {
