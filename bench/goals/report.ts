@@ -36,18 +36,19 @@ export function tallyOf(rows: readonly GoalRow[]): Tally {
 
 /** A figure with its unit, to three digits. */
 export function spell(value: number, unit: Unit): string {
-  const digits = (number: number): string => String(Number(number.toPrecision(3)));
+  const rounded = Number(value.toPrecision(3));
+  const over = (divisor: number): string => String(Number((rounded / divisor).toPrecision(3)));
   switch (unit) {
     case 'ms':
-      return value < 1_000 ? `${digits(value)} ms` : `${digits(value / 1_000)} s`;
+      return rounded < 1e3 ? `${over(1)} ms` : `${over(1e3)} s`;
     case 'bytes':
-      if (value < 1e3) return `${digits(value)} B`;
-      if (value < 1e6) return `${digits(value / 1e3)} kB`;
-      return value < 1e9 ? `${digits(value / 1e6)} MB` : `${digits(value / 1e9)} GB`;
+      if (rounded < 1e3) return `${over(1)} B`;
+      if (rounded < 1e6) return `${over(1e3)} kB`;
+      return rounded < 1e9 ? `${over(1e6)} MB` : `${over(1e9)} GB`;
     case 'percent':
-      return `${digits(value)} %`;
+      return `${over(1)} %`;
     case 'times':
-      return `${digits(value)}x`;
+      return `${over(1)}x`;
   }
 }
 

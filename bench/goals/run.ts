@@ -15,7 +15,7 @@ export type RunSuite = (
   environment: BenchEnvironment,
 ) => Promise<SuiteReport>;
 
-/** Runs them all. Interrupted, it resolves too: what was not done says so. */
+/** Runs what a form consists of; see {@link runPlan}. */
 export async function benchGoals(
   { bench, isQuick, hasSoak }: GoalsOptions,
   environment: BenchEnvironment,
@@ -23,15 +23,23 @@ export async function benchGoals(
 ): Promise<GoalsReport> {
   const before = measureNoise();
   const startedAt = performance.now();
-  const suites: DoneSuite[] = [];
-  for (const planned of planOf({ isQuick, hasSoak })) {
-    suites.push(await runPlanned(planned, environment, runSuite));
-  }
+  const suites = await runPlan(planOf({ isQuick, hasSoak }), environment, runSuite);
   return {
     ...{ bench, isQuick, hasSoak, rows: judgeGoals(suites), suites },
     seconds: (performance.now() - startedAt) / 1000,
     machine: describeMachine(before),
   };
+}
+
+/** Runs one bench after another. Interrupted, it resolves too: what was not done says so. */
+export async function runPlan(
+  plan: readonly PlannedSuite[],
+  environment: BenchEnvironment,
+  runSuite: RunSuite,
+): Promise<readonly DoneSuite[]> {
+  const suites: DoneSuite[] = [];
+  for (const planned of plan) suites.push(await runPlanned(planned, environment, runSuite));
+  return suites;
 }
 
 async function runPlanned(
