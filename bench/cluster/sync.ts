@@ -65,10 +65,12 @@ function createArrivals(interrupted: AbortSignal): Arrivals {
       waiting?.resolve(atMs);
       waiting = undefined;
     },
-    next: () =>
-      new Promise((resolve, reject) => {
+    next: async () => {
+      interrupted.throwIfAborted();
+      return new Promise((resolve, reject) => {
         waiting = { resolve, reject };
-      }),
+      });
+    },
   };
 }
 
@@ -112,9 +114,10 @@ export async function benchSync(
     const move = createMover(cluster, endpoints);
     const sample = async (): Promise<number> => {
       const arrival = arrivals.next();
-      await move(followed);
-      const answeredAt = performance.now();
-      return Math.max(0, (await arrival) - answeredAt);
+      const answered = move(followed).then(() => performance.now());
+      // Together: it may be interrupted before the API server has answered.
+      const [arrivedAt, answeredAt] = await Promise.all([arrival, answered]);
+      return Math.max(0, arrivedAt - answeredAt);
     };
     try {
       say('one change at a time');

@@ -242,6 +242,26 @@ describe('a bench that fails', () => {
     expect(ran).toEqual(['load']);
     expect(new Set(report.suites.map(({ failure }) => failure))).toEqual(new Set(['interrupted']));
   });
+
+  test('is given up when it does not end in its time', async () => {
+    const [first] = planOf({ isQuick: true, hasSoak: false });
+    if (first === undefined) throw new Error('an empty plan');
+    const environment: BenchEnvironment = {
+      ...{ envoy: '', say: () => undefined, interrupted: new AbortController().signal },
+    };
+    const never: RunSuite = (_, { interrupted }) =>
+      new Promise((_resolve, reject) => {
+        // The deadline itself keeps nothing running.
+        const running = setInterval(() => undefined, 10);
+        interrupted.addEventListener('abort', () => {
+          clearInterval(running);
+          reject(new Error('connect ECONNREFUSED'));
+        });
+      });
+    const [done] = await runPlan([{ ...first, timeoutMs: 100 }], environment, never);
+    // Jest's realm has another DOMException.
+    expect(done?.failure).toMatch(/not done in 0\.1 s$/);
+  });
 });
 
 describe('the table', () => {

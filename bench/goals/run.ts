@@ -54,23 +54,24 @@ async function runPlanned(
   };
   const startedAt = performance.now();
   const reports: SuiteReport[] = [];
+  let deadline = interrupted;
   let failure: string | undefined;
   try {
     for (let run = 1; run <= runs; run += 1) {
       interrupted.throwIfAborted();
       if (runs > 1) say(`run ${String(run)} of ${String(runs)}`);
-      const deadline = deadlineAfter(timeoutMs, interrupted);
+      deadline = deadlineAfter(timeoutMs, interrupted);
       reports.push(await runSuite(options, { ...environment, say, interrupted: deadline }));
     }
   } catch (error) {
-    // A Ctrl-C reaches the API server too; what fails by that is interrupted.
-    failure = interrupted.aborted
-      ? 'interrupted'
-      : error instanceof Error
-        ? error.message
-        : String(error);
+    // A Ctrl-C reaches the API server too: what follows from it is no reason.
+    failure = messageOf(deadline.aborted ? deadline.reason : error);
     say(failure);
   }
   const seconds = (performance.now() - startedAt) / 1000;
   return { args, options, runs, seconds, reports, ...(failure !== undefined && { failure }) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
