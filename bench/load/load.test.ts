@@ -121,7 +121,7 @@ describe('the wire', () => {
     expect(decodeDeltaDiscoveryRequest(framed.subarray(5))).toMatchObject({
       ...{ type_url: typeUrls.cluster, response_nonce: '9' },
       ...{ resource_names_subscribe: ['*', 'a'], resource_names_unsubscribe: ['b'] },
-      initial_resource_versions: { a: 'v1' },
+      initial_resource_versions: new Map([['a', 'v1']]),
     });
   });
 
@@ -241,7 +241,7 @@ describe('a simulated sidecar', () => {
     sidecar.resume();
     expect(asked[0]).toMatchObject({
       ...{ type_url: typeUrls.cluster, resource_names_subscribe: ['*'] },
-      initial_resource_versions: { used: '1' },
+      initial_resource_versions: new Map([['used', '1']]),
     });
     const marker = asked.at(-1)?.resource_names_subscribe ?? [];
     sidecar.take(response(typeUrls.endpoint, [], marker));

@@ -35,7 +35,7 @@ describe('requests', () => {
       type_url: typeUrls.cluster,
       resource_names_subscribe: ['*', 'a'],
       resource_names_unsubscribe: [],
-      initial_resource_versions: { a: '1' },
+      initial_resource_versions: new Map([['a', '1']]),
       response_nonce: '7',
       error_detail: { code: 3, message: 'no' },
     });
@@ -48,7 +48,7 @@ describe('requests', () => {
       type_url: '',
       resource_names_subscribe: [],
       resource_names_unsubscribe: [],
-      initial_resource_versions: {},
+      initial_resource_versions: new Map(),
       response_nonce: '',
       error_detail: undefined,
     });

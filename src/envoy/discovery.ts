@@ -1,5 +1,5 @@
 // The messages of the discovery service itself. Hot: resource bodies are bytes that pass through.
-import type { Writer } from 'protobufjs';
+import type { Reader, Writer } from 'protobufjs';
 import protobuf from 'protobufjs/minimal.js';
 import type {
   envoy_config_core_v3_Node as Node,
@@ -7,6 +7,8 @@ import type {
   envoy_service_discovery_v3_DiscoveryRequest as RawRequest,
 } from '../../gen/envoy.js';
 import { decode } from './encode.js';
+import type { OwnField } from './read-message.js';
+import { eachField, sectionEnd } from './well-known.js';
 
 /** Who speaks: what Envoy says of itself in the first request of a stream. */
 export type DiscoveryNode = Node;
@@ -24,7 +26,7 @@ export interface DeltaDiscoveryRequest {
   readonly type_url: string;
   readonly resource_names_subscribe: readonly string[];
   readonly resource_names_unsubscribe: readonly string[];
-  readonly initial_resource_versions: Readonly<Record<string, string>>;
+  readonly initial_resource_versions: ReadonlyMap<string, string>;
   readonly response_nonce: string;
   readonly error_detail: DiscoveryError | undefined;
 }
@@ -74,13 +76,20 @@ const maxErrorLength = 32_768;
 
 /** @throws Error for bytes that are no such message. */
 export function decodeDeltaDiscoveryRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
-  const raw: RawDelta = decode(`${names}DeltaDiscoveryRequest`, bytes);
+  // After a reconnect thousands: of all that could be made of them, a record with as many keys is the dearest.
+  const versions = new Map<string, string>();
+  const own: OwnField = (reader, id, wireType) => {
+    if (id !== versionsTag.id || wireType !== versionsTag.wireType) return false;
+    readVersion(reader, versions);
+    return true;
+  };
+  const raw: RawDelta = decode(`${names}DeltaDiscoveryRequest`, bytes, own);
   return {
     node: raw.node,
     type_url: raw.type_url ?? '',
     resource_names_subscribe: raw.resource_names_subscribe ?? [],
     resource_names_unsubscribe: raw.resource_names_unsubscribe ?? [],
-    initial_resource_versions: raw.initial_resource_versions ?? {},
+    initial_resource_versions: versions,
     response_nonce: raw.response_nonce ?? '',
     error_detail: errorOf(raw.error_detail),
   };
@@ -97,6 +106,22 @@ export function decodeDiscoveryRequest(bytes: Uint8Array): DiscoveryRequest {
     response_nonce: raw.response_nonce ?? '',
     error_detail: errorOf(raw.error_detail),
   };
+}
+
+const versionsTag = { id: 5, wireType: 2 } as const;
+
+/** An entry of a map: the key is field 1, the value field 2, and either may be absent. */
+function readVersion(reader: Reader, into: Map<string, string>): void {
+  const end = sectionEnd(reader, reader.len);
+  let name = '';
+  let version = '';
+  eachField(reader, end, (id, wireType) => {
+    if (wireType !== 2 || id > 2) return false;
+    if (id === 1) name = reader.string();
+    else version = reader.string();
+    return true;
+  });
+  into.set(name, version);
 }
 
 function errorOf(raw: RawDelta['error_detail']): DiscoveryError | undefined {

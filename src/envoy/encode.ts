@@ -4,7 +4,7 @@ import protobuf from 'protobufjs/minimal.js';
 import type { AnyMessage, AnyTypes } from '../../gen/envoy.js';
 import { located, MessageError } from './message-error.js';
 import { messageTableOf, type MessageTable } from './message-table.js';
-import { readBody } from './read-message.js';
+import { readBody, type OwnField } from './read-message.js';
 import { writeBody } from './write-message.js';
 
 /** The full name of a message that may travel alone or in an Any. */
@@ -61,10 +61,16 @@ export function versionOf(bytes: Uint8Array): string {
 /**
  * The JSON form of encoded bytes. Fields that are not known here are left out; an Any of an
  * unknown type keeps its bytes as base64 in `value`.
+ * Top-level fields that `own` takes are not in it.
  * @throws Error for bytes that are no message.
  */
-export function decode<N extends MessageName>(typeUrl: TypeUrl<N>, bytes: Uint8Array): AnyTypes[N] {
-  return decodeUnknown(typeUrl, bytes) as AnyTypes[N];
+export function decode<N extends MessageName>(
+  typeUrl: TypeUrl<N>,
+  bytes: Uint8Array,
+  own?: OwnField,
+): AnyTypes[N] {
+  const reader = protobuf.Reader.create(bytes);
+  return readBody(tableOf(typeUrl), reader, reader.len, 0, own) as AnyTypes[N];
 }
 
 /** As `decode`, for a type known only at run time. */

@@ -13,12 +13,25 @@ type MutableRecord = Record<string, unknown>;
 
 const anyName = 'google.protobuf.Any';
 
-/** The fields up to `end`. @throws RangeError or Error for bytes that are no message. */
-export function readBody(table: MessageTable, reader: Reader, end: number, depth: number): unknown {
+/** Reads the field at the reader's position in a way of its own and returns true, or leaves it. */
+export type OwnField = (reader: Reader, id: number, wireType: number) => boolean;
+
+/**
+ * The fields up to `end`, but for those of this message itself that `own` takes.
+ * @throws RangeError or Error for bytes that are no message.
+ */
+export function readBody(
+  table: MessageTable,
+  reader: Reader,
+  end: number,
+  depth: number,
+  own?: OwnField,
+): unknown {
   if (depth > maxDepth) throw new Error(`message nested deeper than ${maxDepth}`);
   if (table.wellKnown !== undefined) return table.wellKnown.read(reader, end, depth);
   const record: MutableRecord = {};
   eachField(reader, end, (id, wireType) => {
+    if (own?.(reader, id, wireType) === true) return true;
     const field = table.byId.get(id);
     return field !== undefined && readField(field, record, { reader, end, wireType, depth });
   });

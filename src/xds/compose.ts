@@ -171,3 +171,10 @@ function decideAbsent(
   if (!isExplicit) return todo.isForced && options.isDelta ? { kind: 'gone' } : undefined;
   return rule.missing === 'alias' ? { kind: 'alias' } : { kind: 'gone' };
 }
+
+/** How many resource bodies a response carries. */
+export function countBodies(items: ReadonlyMap<string, Shipped>): number {
+  let count = 0;
+  for (const { item } of items.values()) if (item.kind === 'set') count += 1;
+  return count;
+}

@@ -464,7 +464,7 @@ describe('order', () => {
     const beyond = {
       ...{ node: undefined, type_url: 'type.googleapis.com/test.T64', response_nonce: '' },
       ...{ resource_names_subscribe: [], resource_names_unsubscribe: [] },
-      ...{ initial_resource_versions: {}, error_detail: undefined },
+      ...{ initial_resource_versions: new Map(), error_detail: undefined },
     };
     expect(rig.state.receiveDelta(beyond)).toBe(false);
   });

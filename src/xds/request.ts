@@ -62,7 +62,7 @@ function readDelta(bytes: Uint8Array): Result<Request, string> {
   const { resource_names_subscribe: subscribe, resource_names_unsubscribe: unsubscribe } = request;
   const excess = excessOf(request, [...subscribe, ...unsubscribe]);
   if (excess !== undefined) return fail(excess);
-  for (const [name, version] of Object.entries(request.initial_resource_versions)) {
+  for (const [name, version] of request.initial_resource_versions) {
     if (name.length > longest.name) return fail(tooLong('a name', longest.name));
     if (version.length > longest.version) return fail(tooLong('a version', longest.version));
   }

@@ -6,7 +6,8 @@ import {
   type DiscoveryRequest,
 } from '../envoy/index.js';
 import type { CacheListener, ScopedView } from './cache.js';
-import { compose, composeRemovals, type ComposeOptions } from './compose.js';
+import { holds, noClaims, takeClaims } from './claims.js';
+import { compose, composeRemovals, countBodies, type ComposeOptions } from './compose.js';
 import { spellDelta } from './delta.js';
 import { merge, promote, type Removal, type Todo } from './pending.js';
 import type { XdsResource } from './resource.js';
@@ -152,11 +153,14 @@ export function createStreamState(options: {
     initialVersions: ReadonlyMap<string, string>,
   ): void => {
     const { typeUrl, isDemand } = type.rule;
-    for (const [said, version] of initialVersions) {
-      const name = view.shared(typeUrl, said);
-      type.held.set(name, { version, isDoubtful: false });
-      mark(type, name, false);
-    }
+    const confirmed = takeClaims(type, initialVersions, {
+      shared: (name) => view.shared(typeUrl, name),
+      newest: (name) => newest(type, name),
+      settle: (name) => {
+        mark(type, name, false);
+      },
+    });
+    if (confirmed.length > 0) events.onAck(typeUrl, { resources: confirmed, removed: [] });
     for (const name of change.dropped) {
       view.unwatchName(typeUrl, name);
       if (isDemand) events.onDemand(typeUrl, name, false);
@@ -171,7 +175,8 @@ export function createStreamState(options: {
       if (isDemand) events.onDemand(typeUrl, name, true);
     }
     for (const name of change.asked) {
-      mark(type, name, !initialVersions.has(name) || isAwaited(type, name));
+      const isForced = !initialVersions.has(name) || isAwaited(type, name);
+      if (isForced || !holds(type, name, newest(type, name))) mark(type, name, isForced);
     }
     if (change.refusedCount > 0) events.onNamesRefused(typeUrl, change.refusedCount);
   };
@@ -186,7 +191,9 @@ export function createStreamState(options: {
   const startWildcard = (type: TypeState, owesAnswer: boolean): void => {
     view.watchWildcard(type.rule.typeUrl);
     type.owesAnswer = owesAnswer;
-    for (const name of view.eager(type.rule.typeUrl).keys()) mark(type, name, false);
+    for (const [name, resource] of view.eager(type.rule.typeUrl)) {
+      if (!holds(type, name, resource)) mark(type, name, false);
+    }
   };
 
   const stopWildcard = (type: TypeState): void => {
@@ -340,9 +347,9 @@ export function createStreamState(options: {
       const type = typeOf(request.type_url);
       if (type === undefined) return false;
       const isFirst = !type.subscription.isStarted;
-      const versions = Object.entries(request.initial_resource_versions);
+      const { initial_resource_versions: versions } = request;
       // Also where they mean nothing, since they were read.
-      claims += versions.length;
+      claims += versions.size;
       if (claims > rules.maxClaims) return false;
       const { error_detail: refusal, resource_names_unsubscribe: unsubscribe } = request;
       answer(type, request.response_nonce, refusal?.message);
@@ -351,7 +358,7 @@ export function createStreamState(options: {
         isQuiet = false;
         const names = { subscribe, unsubscribe };
         const change = applyDeltaRequest(type.subscription, names, maxNamesOf(type));
-        follow(type, change, new Map(isFirst ? versions : []));
+        follow(type, change, isFirst ? versions : noClaims);
       }
       if (!isQuiet) options.onDirty();
       return true;
@@ -366,7 +373,7 @@ export function createStreamState(options: {
       isQuiet = false;
       const names = shared(request.type_url, request.resource_names);
       const change = applySotwRequest(type.subscription, names, maxNamesOf(type));
-      follow(type, change, new Map());
+      follow(type, change, noClaims);
       options.onDirty();
       return true;
     },
@@ -388,10 +395,4 @@ export function createStreamState(options: {
     snapshot: () => inspect(types.values(), view.generation(), options.now()),
     standing: () => standingOf({ types, rules, isDelta, view }),
   };
-}
-
-function countBodies(items: ReadonlyMap<string, Shipped>): number {
-  let count = 0;
-  for (const { item } of items.values()) if (item.kind === 'set') count += 1;
-  return count;
 }

@@ -127,7 +127,7 @@ export function deltaRequest(typeUrl: string, wish: DeltaWish): DeltaDiscoveryRe
     type_url: typeUrl,
     resource_names_subscribe: wish.subscribe ?? [],
     resource_names_unsubscribe: wish.unsubscribe ?? [],
-    initial_resource_versions: wish.initial ?? {},
+    initial_resource_versions: new Map(Object.entries(wish.initial ?? {})),
     response_nonce: wish.nonce ?? '',
     error_detail: wish.error === undefined ? undefined : { code: 3, message: wish.error },
   };
