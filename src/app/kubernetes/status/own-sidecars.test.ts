@@ -27,7 +27,7 @@ let generation: number;
 beforeEach(() => {
   cache = createResourceCache();
   policies = createEffectivePolicies([], { save: () => undefined, forget: () => undefined });
-  rejections = createRejections((key, hash) => policies.isRejected(key, hash));
+  rejections = createRejections((key, hash) => policies.isRefused(key, hash));
   rigs = new Map();
   [now, generation] = [1_000_000, 0];
   own = createOwnSidecars({
@@ -247,6 +247,18 @@ describe('a refusal', () => {
     expect([...own.live.refused]).toEqual([
       [p, { hash: '2', message: 'too bad', first: a, pods: new Set([a]) }],
     ]);
+  });
+
+  test('of one identity is remembered while nobody accepts the form in such a resource', () => {
+    const by = { identity: 'shop/a', type: 'RouteConfiguration' };
+    policies.refuse(p, '2', { ...by, message: 'too bad' });
+    rejections.note(a, { resource: bad, message: 'too bad' });
+    own.onStream({ ...streamRef(a, `stream of ${a}`), kind: 'closed' });
+    own.look();
+    expect([...own.live.refused.keys()]).toEqual([p]);
+    policies.accept(p, '2', { ...by, identity: 'shop/b' });
+    own.look();
+    expect([...own.live.refused.keys()]).toEqual([]);
   });
 
   test('is remembered while the form that was refused is the newest, whoever serves the pod', () => {

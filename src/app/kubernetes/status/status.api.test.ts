@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { typeUrls } from '../../../envoy/index.js';
-import { answerMs } from '../../policy-gate.js';
 import { eventually } from '../test-kit.js';
 import { install, type Installed, type Replica } from '../testing/installed.js';
 import type { SidecarClient } from '../testing/sidecar-client.js';
@@ -143,11 +142,10 @@ test('a form that one sidecar alone refuses is told with its words, and in force
   await space.statusOf('reader', isLive(2, 1));
   b.refuseNew(typeUrls.route, 'I will not');
   await space.policy('reader', allow('PUT'));
-  const isTold = ({ proxies }: StatusView): boolean => proxies?.['rejected'] === 1;
-  await space.statusOf('reader', isTold);
-  // Longer than others are waited for.
-  await sleep(answerMs + 2_000);
-  const settled = await space.statusOf('reader', isTold);
+  const settled = await space.statusOf(
+    'reader',
+    ({ proxies }) => proxies?.['rejected'] === 1 && proxies['live'] === 1,
+  );
   expect(conditionOf(settled, 'Programmed')).toBe('False Rejected');
   expect(settled).toMatchObject({
     observedGeneration: 2,
