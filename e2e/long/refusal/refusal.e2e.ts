@@ -18,7 +18,7 @@ const words = 'I take nothing';
 const contain = 'skerry-system/contain';
 /** As long as the control plane waits for others to speak. */
 const answerMs = 5_000;
-const attackMs = 20_000;
+const attackMs = 30_000;
 
 let mesh: Mesh;
 let attack: Promise<AdsOutcome>;
