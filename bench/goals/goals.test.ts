@@ -11,8 +11,8 @@ import type { SidecarReport } from '../sidecar.js';
 import { goals, type Goal } from './goals.js';
 import { commandOf, hasFigure, planOf } from './plan.js';
 import { readFigure } from './readings.js';
-import { formatGoals, formatTally, spell, tallyOf, type GoalsReport } from './report.js';
-import { judge, judgeGoals, type GoalRow } from './rows.js';
+import { formatGoals, formatTally, spell, type GoalsReport } from './report.js';
+import { judge, judgeGoals, tallyOf, type GoalRow } from './rows.js';
 import { runPlan, type RunSuite } from './run.js';
 
 const noise = { medianMs: 4.9, worstMs: 5.5 };
@@ -188,9 +188,10 @@ interface Ran {
   readonly said: readonly string[];
 }
 
-async function runQuick(
+async function runForm(
+  isQuick: boolean,
   runSuite: RunSuite,
-  interrupted: AbortSignal = new AbortController().signal,
+  interrupted: AbortSignal,
 ): Promise<Ran> {
   const said: string[] = [];
   const ran: SuiteOptions['bench'][] = [];
@@ -198,14 +199,30 @@ async function runQuick(
     ...{ envoy: '', interrupted },
     say: (text) => said.push(text),
   };
-  const form = { isQuick: true, hasSoak: false };
+  const form = { isQuick, hasSoak: false };
   const suites = await runPlan(planOf(form), environment, (options, given) => {
     ran.push(options.bench);
     return runSuite(options, given);
   });
   const rows = judgeGoals(suites);
-  const report: GoalsReport = { bench: 'goals', ...form, rows, suites, seconds: 600, machine };
+  const tally = tallyOf(rows);
+  const report: GoalsReport = {
+    bench: 'goals',
+    ...form,
+    rows,
+    tally,
+    suites,
+    seconds: 600,
+    machine,
+  };
   return { report, ran, said };
+}
+
+function runQuick(
+  runSuite: RunSuite,
+  interrupted: AbortSignal = new AbortController().signal,
+): Promise<Ran> {
+  return runForm(true, runSuite, interrupted);
 }
 
 /** All but the load fail. */
@@ -285,6 +302,24 @@ describe('the table', () => {
     expect(lines.at(-1)).toBe('18 of 22 goals held; 10 left out; 7 failed to be measured');
   });
 
+  test('tells the median of several runs, and from where to where they went', async () => {
+    const configuredMs = [8_000, 7_000, 30_000];
+    const { report } = await runForm(
+      false,
+      ({ bench }) =>
+        bench === 'load'
+          ? Promise.resolve(loadReport(configuredMs.shift() ?? 0))
+          : Promise.reject(new Error('broke')),
+      new AbortController().signal,
+    );
+    const text = formatGoals(report).replace(/ {2,}/g, '|');
+    expect(text).toContain(
+      'all 1,000 configured, the last|on-demand|8 s|7 s - 30 s|7.19 s|NO|71.9 s|2 s\n',
+    );
+    expect(text).toMatch(/^npm run bench -- load --rounds 10 \(0 s, 3 of 3 runs\): /m);
+    expect(text).toMatch(/^npm run bench -- sync \(0 s, 0 of 3 runs\): -; failed: broke$/m);
+  });
+
   test('ends with how many are held alone where all were measured', () => {
     expect(formatTally({ held: 1, seen: 2, failed: 0, leftOut: 0 })).toBe('1 of 2 goals held');
   });
@@ -308,7 +343,7 @@ describe('the table', () => {
 test('the JSON form has each row with its outcome, and each bench’s own report', async () => {
   const { report } = await runQuick(onlyLoad);
   const read = JSON.parse(JSON.stringify(report)) as GoalsReport;
-  expect(tallyOf(read.rows)).toEqual({ held: 18, seen: 22, failed: 7, leftOut: 10 });
+  expect(read.tally).toEqual({ held: 18, seen: 22, failed: 7, leftOut: 10 });
   expect(read.rows[0]).toEqual({
     ...{ what: 'all 1,000 configured, the last', layout: 'on-demand', unit: 'ms' },
     ...{ atMost: 7_190, reference: 71_900 },

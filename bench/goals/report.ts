@@ -4,34 +4,15 @@ import { formatMachine, formatNoise, type Machine } from '../noise.js';
 import { referenceText, type Goal, type Unit } from './goals.js';
 import type { GoalsOptions } from './options.js';
 import { commandText } from './plan.js';
-import type { DoneSuite, GoalRow, Outcome } from './rows.js';
+import type { DoneSuite, GoalRow, Tally } from './rows.js';
 
 /** What `--json` prints. */
 export interface GoalsReport extends Omit<GoalsOptions, 'json'> {
   readonly rows: readonly GoalRow[];
+  readonly tally: Tally;
   readonly suites: readonly DoneSuite[];
   readonly seconds: number;
   readonly machine: Machine;
-}
-
-/** Of each kind of outcome, how many rows. */
-export interface Tally {
-  readonly held: number;
-  readonly seen: number;
-  readonly failed: number;
-  readonly leftOut: number;
-}
-
-/** Counts. */
-export function tallyOf(rows: readonly GoalRow[]): Tally {
-  const count = (is: (outcome: Outcome) => boolean): number =>
-    rows.filter(({ outcome }) => is(outcome)).length;
-  return {
-    held: count((outcome) => outcome.kind === 'seen' && outcome.isHeld),
-    seen: count(({ kind }) => kind === 'seen'),
-    failed: count(({ kind }) => kind === 'failed'),
-    leftOut: count(({ kind }) => kind === 'left out'),
-  };
 }
 
 /** A figure with its unit, to three digits. */
@@ -115,8 +96,7 @@ export function formatTally({ held, seen, failed, leftOut }: Tally): string {
 
 /** The report as text. */
 export function formatGoals(report: GoalsReport): string {
-  const { rows, suites, seconds, machine, isQuick } = report;
-  const tally = tallyOf(rows);
+  const { rows, tally, suites, seconds, machine, isQuick } = report;
   const leftOut =
     tally.leftOut > 0
       ? [

@@ -70,3 +70,23 @@ export function judge({ atMost }: Pick<Goal, 'atMost'>, readings: readonly Readi
     ...(note !== undefined && { note }),
   };
 }
+
+/** Of each kind of outcome, how many rows. */
+export interface Tally {
+  readonly held: number;
+  readonly seen: number;
+  readonly failed: number;
+  readonly leftOut: number;
+}
+
+/** Counts them. */
+export function tallyOf(rows: readonly GoalRow[]): Tally {
+  const count = (is: (outcome: Outcome) => boolean): number =>
+    rows.filter(({ outcome }) => is(outcome)).length;
+  return {
+    held: count((outcome) => outcome.kind === 'seen' && outcome.isHeld),
+    seen: count(({ kind }) => kind === 'seen'),
+    failed: count(({ kind }) => kind === 'failed'),
+    leftOut: count(({ kind }) => kind === 'left out'),
+  };
+}

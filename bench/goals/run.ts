@@ -7,7 +7,7 @@ import type { SuiteReport } from '../run.js';
 import type { GoalsOptions } from './options.js';
 import { planOf, type PlannedSuite } from './plan.js';
 import type { GoalsReport } from './report.js';
-import { judgeGoals, type DoneSuite } from './rows.js';
+import { judgeGoals, tallyOf, type DoneSuite } from './rows.js';
 
 /** Runs one bench. */
 export type RunSuite = (
@@ -24,8 +24,9 @@ export async function benchGoals(
   const before = measureNoise();
   const startedAt = performance.now();
   const suites = await runPlan(planOf({ isQuick, hasSoak }), environment, runSuite);
+  const rows = judgeGoals(suites);
   return {
-    ...{ bench, isQuick, hasSoak, rows: judgeGoals(suites), suites },
+    ...{ bench, isQuick, hasSoak, rows, tally: tallyOf(rows), suites },
     seconds: (performance.now() - startedAt) / 1000,
     machine: describeMachine(before),
   };
