@@ -31,6 +31,10 @@ export class IndexTable<V> implements Step {
   readonly #options: IndexOptions<V>;
   readonly #keysByRow = new Map<string, Few<string>>();
   readonly #buckets = new Map<string, Bucket<V>>();
+  /** One function for all buckets, of which there are several for each pod. */
+  readonly #dropTopic = (topic: Topic): void => {
+    this.#dropIfUnused(topic.key);
+  };
   #pass = 0;
 
   /** Follows the table from now on; the table must be empty. */
@@ -102,9 +106,7 @@ export class IndexTable<V> implements Step {
   #bucket(indexKey: string): Bucket<V> {
     let bucket = this.#buckets.get(indexKey);
     if (bucket === undefined) {
-      const topic = new Topic(indexKey, () => {
-        this.#dropIfUnused(indexKey);
-      });
+      const topic = new Topic(indexKey, this.#dropTopic);
       bucket = { members: undefined, topic, rows: undefined, announced: 0 };
       this.#buckets.set(indexKey, bucket);
     }

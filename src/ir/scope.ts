@@ -1,4 +1,6 @@
 /** Who shares a resource. A sidecar sees the resources of all its scopes; of one name, the nearest wins. */
+import { flatText } from '../lib/index.js';
+
 declare const brand: unique symbol;
 
 /**
@@ -30,5 +32,5 @@ export function callersScope(key: string): Scope {
 
 /** One sidecar's own. */
 export function podScope(namespace: string, name: string): Scope {
-  return `pod/${namespace}/${name}` as Scope;
+  return flatText('pod/', namespace, '/', name) as Scope;
 }

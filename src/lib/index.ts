@@ -15,6 +15,7 @@ export {
   derValue,
   pemOf,
 } from './der.js';
+export { flatText } from './flat-text.js';
 export {
   createLogger,
   silentLogger,

@@ -1,4 +1,6 @@
 /** Branded ids of the mesh's nouns; each has one constructor and nobody builds one by hand. */
+import { flatText } from '../lib/index.js';
+
 declare const brand: unique symbol;
 type Branded<B extends string> = string & { readonly [brand]: B };
 
@@ -21,42 +23,42 @@ export type SpiffeId = Branded<'SpiffeId'>;
 
 /** The key of a Service. */
 export function serviceKey(namespace: string, name: string): ServiceKey {
-  return `${namespace}/${name}` as ServiceKey;
+  return flatText(namespace, '/', name) as ServiceKey;
 }
 
 /** The key of a Pod. */
 export function podKey(namespace: string, name: string): PodKey {
-  return `${namespace}/${name}` as PodKey;
+  return flatText(namespace, '/', name) as PodKey;
 }
 
 /** The key of an EndpointSlice. */
 export function sliceKey(namespace: string, name: string): SliceKey {
-  return `${namespace}/${name}` as SliceKey;
+  return flatText(namespace, '/', name) as SliceKey;
 }
 
 /** The key of a TrafficPolicy. */
 export function policyKey(namespace: string, name: string): PolicyKey {
-  return `${namespace}/${name}` as PolicyKey;
+  return flatText(namespace, '/', name) as PolicyKey;
 }
 
 /** The key of a ConfigMap with a key set. */
 export function keySetKey(namespace: string, name: string): KeySetKey {
-  return `${namespace}/${name}` as KeySetKey;
+  return flatText(namespace, '/', name) as KeySetKey;
 }
 
 /** The key of a ConfigMap with certificates of authorities. */
 export function caBundleKey(namespace: string, name: string): CaBundleKey {
-  return `${namespace}/${name}` as CaBundleKey;
+  return flatText(namespace, '/', name) as CaBundleKey;
 }
 
 /** The key of a Secret with a certificate and its key. */
 export function credentialKey(namespace: string, name: string): CredentialKey {
-  return `${namespace}/${name}` as CredentialKey;
+  return flatText(namespace, '/', name) as CredentialKey;
 }
 
 /** The identity of a service account's workloads. */
 export function spiffeId(trustDomain: string, namespace: string, serviceAccount: string): SpiffeId {
-  return `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}` as SpiffeId;
+  return flatText('spiffe://', trustDomain, '/ns/', namespace, '/sa/', serviceAccount) as SpiffeId;
 }
 
 /** The namespace half of a `namespace/name` key. */

@@ -10,6 +10,7 @@ import {
   type ReadinessIr,
   type Scope,
 } from '../ir/index.js';
+import { flatText } from '../lib/index.js';
 import { podKey, type Credential, type CredentialKey } from '../model/index.js';
 import { credentialName } from './policies/tls/feature.js';
 import {
@@ -149,7 +150,8 @@ export function* readinessResources(ir: ReadinessIr): Iterable<Row> {
 
 /** A resource under a key that is its own in every collection. */
 export function keyed(resource: ScopedResource): Row {
-  return [`${resource.scope}|${resource.typeUrl}|${resource.name}`, resource];
+  const { scope, typeUrl, name } = resource;
+  return [flatText(scope, '|', typeUrl, '|', name), resource];
 }
 
 /** A message that carries its own name. */

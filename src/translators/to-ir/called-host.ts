@@ -1,6 +1,7 @@
 /** Addresses whose calls have routes of their own: which policy decides for whom, and who has a variant of his own. */
 import type { Read } from '../../graph/index.js';
 import { formatAddress, meshScope, namespaceScope, podScope, type Scope } from '../../ir/index.js';
+import { flatText } from '../../lib/index.js';
 import type {
   CallerRule,
   PodKey,
@@ -55,7 +56,7 @@ export function mayCarryHttp(protocol: PortProtocol): boolean {
 
 /** The key of a resource in a scope. */
 export function scopedKey(scope: Scope, name: string): string {
-  return `${scope}|${name}`;
+  return flatText(scope, '|', name);
 }
 
 /** The addresses of a Service whose calls some policy routes, by scope and address. */
