@@ -26,6 +26,9 @@ export const systemClock: Clock = {
     // (it files lists by whole milliseconds and looks for the fraction); some here run for hours.
     wait(Math.ceil(delayMs));
     return () => {
+      // A list of which the last timer is cancelled goes at once only where that one was referenced;
+      // else it stays until it would have run, and each odd number of milliseconds has a list.
+      timer.ref();
       clearTimeout(timer);
     };
   },

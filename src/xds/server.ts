@@ -73,7 +73,7 @@ const service = '/envoy.service.discovery.v3.AggregatedDiscoveryService/';
 const loopback = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Connections between their entry and their first stream. */
-const placesInside = 48;
+const placesInside = 24;
 /** Clients of TLS speak first, and have done so before they are heard. */
 const silenceMs = 20;
 /** Two ways there and back, and what a busy client needs. */
