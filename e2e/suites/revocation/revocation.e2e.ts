@@ -18,7 +18,8 @@ const revoked = manifest(
 );
 const refusal = { status: 403, body: 'RBAC: access denied' };
 const ratings = 'http://ratings.c:8080/';
-const undeclared = 'http://10.66.3.1:9999/';
+const ratingsIp = '10.66.3.1';
+const undeclared = `http://${ratingsIp}:9999/`;
 
 let mesh: Mesh;
 let caller: Agent;
@@ -82,6 +83,8 @@ describe('a right that is taken away while its holder has connections open', () 
       direction: 'inbound',
       peer: 'spiffe://cluster.local/ns/b/sa/reviews',
     });
+    const metrics = await mesh.prober.http({ url: `http://${ratingsIp}:15090/stats/prometheus` });
+    expect(metrics.body).toMatch(/^envoy_skerry_refused\{rule="\[c\/revoked\/b-out\]"\} [1-9]/m);
     // One connection from the app to its sidecar, and one between the sidecars, before and after.
     expect((await connectionsOf('b/reviews-v1', '/kept-alive')).size).toBe(1);
     expect((await connectionsOf('c/ratings', '/kept-alive')).size).toBe(1);

@@ -191,6 +191,59 @@ function spellLogger(fields: JsonObject): AccessLog {
   };
 }
 
+/** What refusals are counted under, as Envoy names it; `envoy_skerry_refused_total` in Prometheus' form. */
+const refusals = { prefix: 'skerry', name: 'refused', tag: 'rule' } as const;
+
+/** By the gate of a TCP chain, which also knows several rules that refuse. */
+const isTurnedAway = `'${deniedByKey}' in filter_state`;
+const isDeniedByFilter = "connection.termination_details.startsWith('rbac_access_denied')";
+
+/**
+ * Counts calls that were refused, by the rule that refused them (`namespace/policy/rule`): as many
+ * series as a port has rules, and none before the first refusal. Where the log is off so is this.
+ * (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/stats/v3/stats.proto)
+ */
+export function spellRefusalCount(
+  wire: 'http' | 'tcp',
+  { accessLog }: SpellSettings,
+): readonly AccessLog[] {
+  if (accessLog === 'Off') return [];
+  if (wire === 'tcp') {
+    return [
+      spellCount(`%FILTER_STATE(${deniedByKey}:PLAIN)%`, spellExpression(isTurnedAway)),
+      spellCount(
+        '%CONNECTION_TERMINATION_DETAILS%',
+        spellExpression(`${isDeniedByFilter} && !(${isTurnedAway})`),
+      ),
+    ];
+  }
+  const filter = rbacFilters.http;
+  const denied: AccessLogFilter = {
+    metadata_filter: {
+      matcher: {
+        filter,
+        path: [{ key: 'enforced_engine_result' }],
+        value: { string_match: { exact: 'denied' } },
+      },
+      match_if_key_not_found: false,
+    },
+  };
+  return [spellCount(`[%DYNAMIC_METADATA(${filter}:enforced_effective_policy_id)%]`, denied)];
+}
+
+function spellCount(rule: string, filter: AccessLogFilter): AccessLog {
+  const stat = { name: refusals.name, tags: [{ name: refusals.tag, value_format: rule }] };
+  return {
+    name: 'envoy.access_loggers.stats',
+    filter,
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config',
+      stats_scope: { prefix: refusals.prefix },
+      counters: [{ stat, value_fixed: 1 }],
+    },
+  };
+}
+
 /** The tag of a report that names the rule: `namespace/policy/rule`. */
 export const auditPolicyTag = 'policy';
 

@@ -5,18 +5,21 @@ import { connect as connectHttp2, createServer as createHttp2 } from 'node:http2
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls, createServer as createTls } from 'node:tls';
-import type { InboundPortIr } from '../../ir/index.js';
+import type { AuthorizationIr, CallerIr, InboundPortIr } from '../../ir/index.js';
 import { spellFixedClusters, spellInbound } from './spell.js';
 import { makeAuthority, type Authority, type Certificate } from './testing/certificates.js';
 import { dial, echoHttp, receive, request, startApp, type App } from './testing/clients.js';
 import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
 import {
   caller,
+  callerFrom,
   idOf,
   inboundOf,
   inboundPortOf,
   onlyAllow,
+  open,
   rule,
   settings,
 } from './testing/samples.js';
@@ -263,6 +266,52 @@ describe('inbound on a real Envoy', () => {
     expect(await request(socket)).toContain('HTTP/1.1 403');
     socket.destroy();
   });
+});
+
+test('each refused call is counted once, by the rule that refused it', async () => {
+  const web = await app(echoHttp);
+  const named = await app((socket) => socket.pipe(socket));
+  const placed = await app((socket) => socket.pipe(socket));
+  const denying = (name: string, from: CallerIr): AuthorizationIr => ({
+    ...open,
+    deny: [rule(name, { from: [from] })],
+  });
+  await start([
+    inboundPortOf({ port: web.port, http: denying('shop/p/request', caller('c')) }),
+    inboundPortOf({ port: named.port, protocol: 'tcp', tcp: denying('shop/p/name', caller('c')) }),
+    inboundPortOf({
+      ...{ port: placed.port, protocol: 'tcp' },
+      tcp: denying('shop/p/address', callerFrom('127.0.0.0/8')),
+    }),
+  ]);
+  for (let call = 0; call < 3; call += 1) {
+    for (const [{ port }, tls] of [
+      [web, http(c)],
+      [named, tcp(c)],
+      [placed, tcp(c)],
+    ] as const) {
+      const socket = await dial({ envoyPort, port, tls });
+      if (port === web.port) expect(await request(socket)).toContain('HTTP/1.1 403');
+      else {
+        const closed = receive(socket);
+        socket.write('hello');
+        expect(await closed).toEqual({ text: '', isClosed: true });
+      }
+      socket.destroy();
+    }
+  }
+  const socket = await dial({ envoyPort, port: web.port, tls: http(a) });
+  expect(await request(socket)).toContain('HTTP/1.1 200');
+  socket.destroy();
+  const counted = async (): Promise<readonly string[]> =>
+    (await envoy.stats('^skerry\\.refused')).trim().split('\n').sort();
+  // A connection is counted when Envoy has taken it down, which its client does not see.
+  while ((await counted()).join().match(/: 3/g)?.length !== 3) await pause(20);
+  expect(await counted()).toEqual([
+    'skerry.refused.rule.[shop/p/name]: 3',
+    'skerry.refused.rule.[shop/p/request]: 3',
+    'skerry.refused.rule.rbac_access_denied_matched_policy[shop/p/address]: 3',
+  ]);
 });
 
 describe('drained connections on a real Envoy', () => {

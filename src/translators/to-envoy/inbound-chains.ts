@@ -1,6 +1,6 @@
 /** Filter chains of one inbound port, by what the connection turns out to be. */
 import type { InboundPortIr } from '../../ir/index.js';
-import { spellAuditLog } from './access-log.js';
+import { spellAuditLog, spellRefusalCount } from './access-log.js';
 import { spellConnectionLimit } from './connection-limit.js';
 import { httpAlpn, inboundClusterName, tcpAlpn } from './contract.js';
 import { spellGate } from './gate.js';
@@ -111,7 +111,10 @@ function spellTcp(
         direction: 'inbound',
         stat: 'tcp',
         cluster: inboundClusterName,
-        ...(shadow === undefined ? {} : { logs: [spellAuditLog('tcp', auditPrefix)] }),
+        logs: [
+          ...spellRefusalCount('tcp', settings),
+          ...(shadow === undefined ? [] : [spellAuditLog('tcp', auditPrefix)]),
+        ],
         more: { upstream_connect_mode: 'ON_DOWNSTREAM_TLS_HANDSHAKE', max_early_data_bytes: 0 },
       },
       settings,

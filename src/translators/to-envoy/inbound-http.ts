@@ -1,6 +1,11 @@
 /** Inbound HTTP: the connection manager and the routes that carry its authorization. */
 import type { InboundPortIr } from '../../ir/index.js';
-import { routeMetadata, spellAuditLog, spellPlaintextLog } from './access-log.js';
+import {
+  routeMetadata,
+  spellAuditLog,
+  spellPlaintextLog,
+  spellRefusalCount,
+} from './access-log.js';
 import { inboundClusterName, unprocessedHeader } from './contract.js';
 import { drainFilter, spellDrainFilter, spellDraining } from './drain.js';
 import { spellHttpConnection } from './http-connection.js';
@@ -41,6 +46,7 @@ export function spellInboundHttp(
       routes: inboundRoutesName(entry),
       earlyMutations: [],
       logs: [
+        ...spellRefusalCount('http', settings),
         ...(transport === 'plain' ? [spellPlaintextLog('sampled')] : []),
         ...(entry.shadow === undefined ? [] : [spellAuditLog('http', auditPrefix)]),
       ],
