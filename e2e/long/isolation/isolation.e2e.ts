@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Mesh } from '../../../demo/rig/index.js';
-import { pageYaml } from '../../kit/docs-page.js';
+import { pageExpectations, pageYaml } from '../../kit/docs-page.js';
 import { eventually, untilLogged } from '../../kit/sidecar.js';
 import { startSuiteMesh, stopSuiteMesh } from '../../kit/suite-mesh.js';
 
@@ -128,9 +128,10 @@ test('the page’s own tests hold, and fail where a policy is missing', async ()
     const run = async (): Promise<number | null> =>
       (await mesh.controlPlane().skerry(['test', folder])).code;
     await writeFile(join(folder, 'mesh.yaml'), await readFile(mine, 'utf8'));
-    for (const name of ['callers.yaml', 'isolation.yaml', 'who-calls.test.yaml']) {
+    for (const name of ['callers.yaml', 'isolation.yaml']) {
       await writeFile(join(folder, name), yaml(name));
     }
+    await writeFile(join(folder, 'calls.test.yaml'), await pageExpectations('authorization'));
     expect(await run()).toBe(0);
     await rm(join(folder, 'isolation.yaml'));
     expect(await run()).toBe(1);
