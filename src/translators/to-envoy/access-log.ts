@@ -191,7 +191,28 @@ function spellLogger(fields: JsonObject): AccessLog {
   };
 }
 
-/** What refusals are counted under, as Envoy names it; `envoy_skerry_refused_total` in Prometheus' form. */
+/** The RBAC filters, by what they see. */
+const rbacFilters = { http: 'envoy.filters.http.rbac', tcp: 'envoy.filters.network.rbac' } as const;
+
+/** What an RBAC filter has left in its metadata of its verdict; rules that it does not have leave nothing. */
+function spellVerdict(
+  wire: 'http' | 'tcp',
+  key: string,
+  verdict: { readonly is: 'allowed' | 'denied'; readonly ifAbsent: boolean },
+): AccessLogFilter {
+  return {
+    metadata_filter: {
+      matcher: {
+        filter: rbacFilters[wire],
+        path: [{ key }],
+        value: { string_match: { exact: verdict.is } },
+      },
+      match_if_key_not_found: verdict.ifAbsent,
+    },
+  };
+}
+
+/** What refusals are counted under, as Envoy names it; `envoy_skerry_refused` in Prometheus' form. */
 const refusals = { prefix: 'skerry', name: 'refused', tag: 'rule' } as const;
 
 /** By the gate of a TCP chain, which also knows several rules that refuse. */
@@ -217,18 +238,9 @@ export function spellRefusalCount(
       ),
     ];
   }
-  const filter = rbacFilters.http;
-  const denied: AccessLogFilter = {
-    metadata_filter: {
-      matcher: {
-        filter,
-        path: [{ key: 'enforced_engine_result' }],
-        value: { string_match: { exact: 'denied' } },
-      },
-      match_if_key_not_found: false,
-    },
-  };
-  return [spellCount(`[%DYNAMIC_METADATA(${filter}:enforced_effective_policy_id)%]`, denied)];
+  const rule = `%DYNAMIC_METADATA(${rbacFilters.http}:enforced_effective_policy_id)%`;
+  const denied = spellVerdict('http', 'enforced_engine_result', { is: 'denied', ifAbsent: false });
+  return [spellCount(`[${rule}]`, denied)];
 }
 
 function spellCount(rule: string, filter: AccessLogFilter): AccessLog {
@@ -247,34 +259,27 @@ function spellCount(rule: string, filter: AccessLogFilter): AccessLog {
 /** The tag of a report that names the rule: `namespace/policy/rule`. */
 export const auditPolicyTag = 'policy';
 
-/** The filters whose shadow rules are reported, by what they see. */
-const rbacFilters = { http: 'envoy.filters.http.rbac', tcp: 'envoy.filters.network.rbac' } as const;
-
 /**
  * Reports to the control plane of calls that pass, and that shadow rules would have refused. Where
  * reports cannot be sent fast enough Envoy drops them, not requests.
  * (https://www.envoyproxy.io/docs/envoy/latest/api-v3/extensions/access_loggers/grpc/v3/als.proto)
  */
 export function spellAuditLog(wire: 'http' | 'tcp', prefix: string): AccessLog {
-  const filter = rbacFilters[wire];
-  const result = (key: string, exact: string, ifAbsent: boolean): AccessLogFilter => ({
-    metadata_filter: {
-      matcher: { filter, path: [{ key }], value: { string_match: { exact } } },
-      match_if_key_not_found: ifAbsent,
-    },
-  });
   const tag: CustomTag = {
     tag: auditPolicyTag,
     metadata: {
       kind: { request: {} },
-      metadata_key: { key: filter, path: [{ key: `${prefix}shadow_effective_policy_id` }] },
+      metadata_key: {
+        key: rbacFilters[wire],
+        path: [{ key: `${prefix}shadow_effective_policy_id` }],
+      },
     },
   };
   const passed: AccessLogFilter = {
     and_filter: {
       filters: [
-        result(`${prefix}shadow_engine_result`, 'denied', false),
-        result('enforced_engine_result', 'allowed', true),
+        spellVerdict(wire, `${prefix}shadow_engine_result`, { is: 'denied', ifAbsent: false }),
+        spellVerdict(wire, 'enforced_engine_result', { is: 'allowed', ifAbsent: true }),
       ],
     },
   };
