@@ -13,7 +13,12 @@ import { certificateRequest, nodeMetadataKeys, ownCertificateName } from '../../
 import { createDiscoveryClient, type ClientStream } from '../../xds/testing/grpc-client.js';
 import { eventually, objectAt } from './test-kit.js';
 import { install, type Installed, type Replica } from './testing/installed.js';
-import { conditionOf, makeWorkloads, type StatusView } from './testing/workloads.js';
+import {
+  conditionOf,
+  makeWorkloads,
+  type StatusView,
+  type Workloads,
+} from './testing/workloads.js';
 
 const space = 'robbed';
 const serverName = 'skerry.skerry-system.svc';
@@ -266,14 +271,21 @@ function reportStream(token: string): Reports {
   };
 }
 
-test('a sidecar that refuses all it is sent holds back no policy of others', async () => {
-  const [rogue, honest] = [
-    await makeWorkloads(installed, 'rogue'),
-    await makeWorkloads(installed, 'honest'),
-  ];
+/** A sidecar at `where` that refuses each listener from now on, and one of another namespace that accepts all. */
+async function refuseBeside(
+  refuser: string,
+  neighbour: string,
+  where: Replica,
+): Promise<{
+  readonly rogue: Workloads;
+  readonly honest: Workloads;
+  readonly refusing: Awaited<ReturnType<Workloads['connect']>>;
+}> {
+  const rogue = await makeWorkloads(installed, refuser);
+  const honest = await makeWorkloads(installed, neighbour);
   await rogue.pod('one', 'app');
   await honest.pod('one', 'app');
-  const refusing = await rogue.connect('one', replica);
+  const refusing = await rogue.connect('one', where);
   const accepting = await honest.connect('one', replica);
   ends.push(() => {
     refusing.close();
@@ -281,6 +293,11 @@ test('a sidecar that refuses all it is sent holds back no policy of others', asy
   });
   await eventually(() => (refusing.received() > 2 && accepting.received() > 2 ? true : undefined));
   refusing.refuseNew(typeUrls.listener, 'I will not');
+  return { rogue, honest, refusing };
+}
+
+test('a sidecar that refuses all it is sent holds back no policy of others', async () => {
+  const { rogue, honest, refusing } = await refuseBeside('rogue', 'honest', replica);
   const spec = {
     targetRefs: [{ kind: 'Pod', selector: { matchLabels: { app: 'app' } } }],
     inbound: { mtls: { mode: 'Strict' } },
@@ -296,21 +313,8 @@ test('a sidecar that refuses all it is sent holds back no policy of others', asy
 }, 60_000);
 
 test('a sidecar that refuses all it is sent, the only one of its replica, holds back no policy of all', async () => {
-  const [rogue, honest] = [
-    await makeWorkloads(installed, 'rogue-alone'),
-    await makeWorkloads(installed, 'honest-others'),
-  ];
-  await rogue.pod('one', 'app');
-  await honest.pod('one', 'app');
   const other = await installed.startReplica('two');
-  const refusing = await rogue.connect('one', other);
-  const accepting = await honest.connect('one', replica);
-  ends.push(() => {
-    refusing.close();
-    accepting.close();
-  });
-  await eventually(() => (refusing.received() > 2 && accepting.received() > 2 ? true : undefined));
-  refusing.refuseNew(typeUrls.listener, 'I will not');
+  await refuseBeside('rogue-alone', 'honest-others', other);
   const root = '/apis/skerry.dev/v1alpha1/namespaces/skerry-system/trafficpolicies';
   const spec = { targetRefs: [{ kind: 'Mesh' }], inbound: { mtls: { mode: 'Strict' } } };
   const kind = { apiVersion: 'skerry.dev/v1alpha1', kind: 'TrafficPolicy' };
