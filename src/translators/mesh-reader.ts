@@ -98,7 +98,11 @@ export function createMeshView(mesh: Mesh, settings: PipelineSettings): MeshView
     podByIp,
     service: (key) => graph.get(sources.services, key),
     serviceByIp,
-    zone: (pod) => zoneOf(mesh, pod.key),
+    clusterScope: (pod) =>
+      JSON.stringify([
+        graph.get(tables.callers, pod.key)?.scope ?? namespaceScope(pod.namespace),
+        zoneOf(mesh, pod.key),
+      ]),
     outboundListener: (pod) => outboundOf(mesh, pod.namespace),
     virtualHost(pod, ip, port): VirtualHostIr | undefined {
       const own = nearestOf(mesh, mesh.virtualHosts, pod.key, formatAddress(ip, port));

@@ -84,12 +84,17 @@ export function resolveHost(
     : { ip, service, says: `${host} is Service ${service.key} at ${ip}` };
 }
 
-/** What the outbound listener takes the connection for. */
-function wireOf(view: MeshView, call: Call, ip: string, service: Service | undefined): Wire {
-  const declared = service?.ports.find((port) => port.port === call.port)?.protocol;
-  const listener = view.outboundListener(call.from);
-  if (!listener.opaquePorts.includes(call.port)) return 'http';
-  const asHttp = listener.httpOnOpaquePorts.find((one) => one.port === call.port);
+/** What the outbound listener of a pod takes a connection for, to an address that may be a Service's. */
+export function wireOf(
+  view: MeshView,
+  { from, port }: Pick<Call, 'from' | 'port'>,
+  ip: string,
+  service: Service | undefined,
+): Wire {
+  const declared = service?.ports.find((each) => each.port === port)?.protocol;
+  const listener = view.outboundListener(from);
+  if (!listener.opaquePorts.includes(port)) return 'http';
+  const asHttp = listener.httpOnOpaquePorts.find((one) => one.port === port);
   return declared !== 'tcp' && asHttp?.ips.includes(ip) === true ? 'http' : 'tcp';
 }
 

@@ -19,8 +19,8 @@ export interface MeshView {
   /** By `namespace/name`. */
   service(key: string): Service | undefined;
   serviceByIp(ip: string): Service | undefined;
-  /** The zone by which a pod is given endpoints; undefined: not known. */
-  zone(pod: Pod): string | undefined;
+  /** Pods of which this is the same text are given the same form of every cluster, with the same endpoints. */
+  clusterScope(pod: Pod): string;
   outboundListener(pod: Pod): OutboundListenerIr;
   /** Of the address that is called; undefined: no policy speaks of it for this pod. */
   virtualHost(pod: Pod, ip: string, port: number): VirtualHostIr | undefined;

@@ -242,6 +242,27 @@ test('callers of whom one alone has a policy of its own are not judged as one', 
   expect(new Set(changes.flatMap(({ callers }) => callers))).toEqual(new Set(['shop/one']));
 });
 
+test('callers of whom one namespace alone speaks of calls to a Service are not judged as one', () => {
+  const pods = ['web', 'jobs'].map((namespace, index) =>
+    aPod('p', { namespace, ips: [`10.1.0.${String(index + 1)}`], isInMesh: false }),
+  );
+  const objects = [...pods, aService('cart'), aSlice('cart', ['10.1.0.7'])];
+  const own = aPolicy('own', {
+    namespace: 'web',
+    targets: [{ kind: 'Service', namespace: 'shop', name: 'cart' }],
+    // Without a bundle nobody outside the mesh is trusted: nothing is left to call.
+    outbound: { tls: { mode: 'Simple' } },
+  });
+  const side = (...more: Parameters<typeof compileWith>[1][]): PlanSide => {
+    const { view } = compileWith({}, ...objects, ...more);
+    return { view, pods, services: [aService('cart')], clusterDomain: 'cluster.local' };
+  };
+  const { changes } = changedCalls(side(), side(own), limits);
+  expect(changes.map(({ kind, callers, to }) => ({ kind, callers, to }))).toEqual([
+    { kind: 'unreachable', callers: ['web/p'], to: 'cart.shop:80' },
+  ]);
+});
+
 test('what is left out for its number is said', () => {
   const [mesh] = fc.sample(wholeMesh, { numRuns: 1, seed: 8 });
   const side = compile(mesh ?? {});

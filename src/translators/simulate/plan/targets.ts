@@ -1,5 +1,10 @@
 /** What a plan calls: every port of every Service, pods that none leads to, and what is outside. */
-import { formatAddress, formatClusterName, type EndpointIr } from '../../../ir/index.js';
+import {
+  formatAddress,
+  formatClusterName,
+  type EndpointIr,
+  type VirtualHostIr,
+} from '../../../ir/index.js';
 import type { Pod, Service } from '../../../model/index.js';
 import type { MeshView } from '../mesh-view.js';
 import type { CallerClass } from './callers.js';
@@ -26,6 +31,12 @@ export function addressOf({ view }: PlanSide, { host }: Target): string | undefi
   return rest.length > 0 ? undefined : view.service(`${namespace}/${name}`)?.clusterIPs[0];
 }
 
+/** The virtual host that a caller has for a target; undefined: no policy speaks of it. */
+export function hostOf(side: PlanSide, pod: Pod, target: Target): VirtualHostIr | undefined {
+  const ip = addressOf(side, target);
+  return ip === undefined ? undefined : side.view.virtualHost(pod, ip, target.port);
+}
+
 /** All endpoints of a cluster as a caller has it. */
 export function endpointsOf(side: PlanSide, pod: Pod, cluster: string): readonly EndpointIr[] {
   const groups = side.view.cluster(pod, cluster)?.endpoints?.groups ?? [];
@@ -33,7 +44,7 @@ export function endpointsOf(side: PlanSide, pod: Pod, cluster: string): readonly
 }
 
 /** An address of nobody: of TEST-NET-1 (RFC 5737). */
-export const nobody = '192.0.2.1';
+const nobody = '192.0.2.1';
 
 /** For what egress policies say of it. */
 const nobodys: readonly Target[] = [80, 443].map((port) => {
