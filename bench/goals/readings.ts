@@ -40,7 +40,12 @@ export function readFigure({ from, layout }: Goal, report: SuiteReport): Reading
   }
 }
 
-const changes: readonly string[] = [rowNames.endpoint, rowNames.rareEndpoint, rowNames.policy];
+const changes: readonly string[] = [
+  rowNames.endpoint,
+  rowNames.rareEndpoint,
+  rowNames.eachEndpoint,
+  rowNames.policy,
+];
 
 function readLoad(from: SourceOf<'load'>, { rows }: LayoutReport): Reading | undefined {
   if (!('row' in from)) {

@@ -25,6 +25,7 @@ import {
 import {
   measureChange,
   measureConnect,
+  measureEach,
   policyType,
   rowNames,
   type LoadChange,
@@ -149,6 +150,13 @@ async function measureRows(
       moves.push(endpointOf(rowNames.rareEndpoint, rarelyUsed(options)));
     }
     for (const change of moves) rows.push(await measureChange(rig, change, options.rounds));
+    if (layout === 'on-demand') {
+      say('moving an endpoint of each Service');
+      const each = Array.from({ length: options.services }, (_, service) =>
+        endpointOf(rowNames.eachEndpoint, service),
+      );
+      rows.push(await measureEach(rig, rowNames.eachEndpoint, each));
+    }
     say('changing a route policy');
     const route = {
       ...{ what: rowNames.policy, typeUrl: policyType, name: vipOf(favourite) },

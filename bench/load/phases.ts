@@ -30,6 +30,7 @@ export const rowNames = {
   configured: 'all configured',
   endpoint: 'endpoint change',
   rareEndpoint: 'of a Service few use',
+  eachEndpoint: 'of each Service in turn',
   policy: 'route policy change',
   reconnected: 'all reconnected, nothing changed',
 } as const;
@@ -195,6 +196,55 @@ export async function measureChange(
     cpuMs: cost.cpuMs / rounds,
     generatorCpuMs: cost.generatorCpuMs / rounds,
     retries: 0,
+    floor: { ...bare, cpuMs: bare.cpuMs / rounds },
+  };
+}
+
+/**
+ * Makes each of these changes of endpoints once, when the one before has arrived; times are of each
+ * change's last subscriber, over the changes that have one. A change that nobody gets costs, and is counted.
+ */
+export async function measureEach(
+  rig: LoadRig,
+  what: string,
+  changes: readonly LoadChange[],
+): Promise<Row> {
+  const { generator, floor } = rig;
+  const reached: number[] = [];
+  const { result, cost } = await measured(rig, async () => {
+    const lasts: number[] = [];
+    for (const [index, change] of changes.entries()) {
+      const { holders, arrived } = await generator.expect(change.typeUrl, change.name);
+      await change.make(index);
+      const answeredAt = monotonicMs();
+      if (holders === 0) continue;
+      lasts.push(Math.max(0, percentile(await arrived, 1) - answeredAt));
+      reached.push(holders);
+    }
+    return lasts;
+  });
+  const response = (await generator.record()).at(-1);
+  if (response === undefined) throw new Error(`${what}: the first sidecar got nothing`);
+  const bare = await floorOf(floor.server, async () => {
+    const lasts: number[] = [];
+    for (const holders of reached) {
+      const { arrived } = await floor.generator.expect(typeUrls.endpoint, '', holders);
+      const writtenAt = monotonicMs();
+      await floor.server.push(response, holders);
+      lasts.push(percentile(await arrived, 1) - writtenAt);
+    }
+    return timesOf(lasts.map((ms) => [ms]));
+  });
+  const rounds = changes.length;
+  return {
+    ...{
+      what,
+      sidecars: median(reached),
+      rounds,
+      times: timesOf(result.map((ms) => [ms])),
+      ...cost,
+    },
+    ...{ cpuMs: cost.cpuMs / rounds, generatorCpuMs: cost.generatorCpuMs / rounds, retries: 0 },
     floor: { ...bare, cpuMs: bare.cpuMs / rounds },
   };
 }

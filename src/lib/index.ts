@@ -16,6 +16,7 @@ export {
   pemOf,
 } from './der.js';
 export { flatText } from './flat-text.js';
+export { withSignals } from './joined-signals.js';
 export {
   createLogger,
   silentLogger,

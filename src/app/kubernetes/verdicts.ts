@@ -2,7 +2,7 @@
  * Verdicts on policies, kept in ConfigMaps of the root namespace and shared by all replicas: what the
  * sidecars of one have refused is refused by all. Mutable state: what the ConfigMaps hold, what waits.
  */
-import { backoffDelayMs, wait, type Clock, type Logger } from '../../lib/index.js';
+import { backoffDelayMs, wait, withSignals, type Clock, type Logger } from '../../lib/index.js';
 import type { PolicyKey } from '../../model/index.js';
 import { createReflector, type KubernetesClient, type SourceBatch } from '../../sources/index.js';
 import type { PolicyVerdict, VerdictStore } from '../effective-policies.js';
@@ -169,7 +169,9 @@ function createWriter(options: ClusterVerdictsOptions, shards: Shards, texts: Te
     }
   };
   const rest = (delayMs: number): Promise<void> =>
-    wait(clock, delayMs, AbortSignal.any([ending.signal, hurry.signal])).catch(() => undefined);
+    withSignals([ending.signal, hurry.signal], (signal) => wait(clock, delayMs, signal)).catch(
+      () => undefined,
+    );
   const drain = async (): Promise<void> => {
     let attempt = 0;
     while (waiting.size > 0 && !ending.signal.aborted) {

@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { systemClock, withSignals } from '../../lib/index.js';
 import { KubernetesApiError, refusal, unreachable } from './api-error.js';
 import { createCredentials, type Credentials, type CredentialsOptions } from './credentials.js';
 import { runInContainer, type ExecRequest, type ExecResult } from './exec.js';
@@ -135,23 +136,28 @@ export function openKubernetesClient(options: CredentialsOptions = {}): Kubernet
   };
   const send = async (request: KubernetesRequest): Promise<unknown> => {
     const what = describe(request);
-    const timeout = AbortSignal.timeout(request.timeoutMs ?? defaultTimeoutMs);
-    const signal =
-      request.signal === undefined ? timeout : AbortSignal.any([request.signal, timeout]);
+    const late = new AbortController();
+    const cancel = systemClock.after(request.timeoutMs ?? defaultTimeoutMs, () => {
+      late.abort();
+    });
     try {
-      const response = await open(credentials, {
-        ...{ method: request.method, path: request.path, query: request.query ?? {} },
-        ...{ body: request.body, signal },
-        contentType: request.contentType ?? 'application/json',
-        accept: request.accept ?? 'application/json',
+      return await withSignals([late.signal, request.signal ?? []].flat(), async (signal) => {
+        const response = await open(credentials, {
+          ...{ method: request.method, path: request.path, query: request.query ?? {} },
+          ...{ body: request.body, signal },
+          contentType: request.contentType ?? 'application/json',
+          accept: request.accept ?? 'application/json',
+        });
+        noteDate(response);
+        return readAnswer(what, response);
       });
-      noteDate(response);
-      return await readAnswer(what, response);
     } catch (error) {
-      if (timeout.aborted) {
+      if (late.signal.aborted) {
         throw unreachable(what, Object.assign(new Error('timed out'), { code: 'Timeout' }));
       }
       throw unreachable(what, error);
+    } finally {
+      cancel();
     }
   };
   async function* stream(request: KubernetesStreamRequest): AsyncGenerator {

@@ -2,7 +2,7 @@
  * Keeps a copy of one collection of an API server: lists, watches, resumes, starts over when it must.
  * Mutable state: the copy. https://kubernetes.io/docs/reference/using-api/api-concepts/
  */
-import { backoffDelayMs, wait, type Clock } from '../../lib/index.js';
+import { backoffDelayMs, wait, withSignals, type Clock } from '../../lib/index.js';
 import { KubernetesApiError } from './api-error.js';
 import type { KubernetesClient } from './client.js';
 import { listAll, streamInitial, type Listed } from './list.js';
@@ -168,8 +168,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
   };
 
   /** One listing, or one watch, for as long as it lasts. */
-  const round = async (): Promise<void> => {
-    const signal = AbortSignal.any([ending.signal, relisting.signal]);
+  const round = async (signal: AbortSignal): Promise<void> => {
     const watch = (extra: Readonly<Record<string, string>>): AsyncIterable<unknown> =>
       client.stream({
         path,
@@ -237,7 +236,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
     let attempt = 0;
     for (;;) {
       const stepsBefore = steps;
-      const failure = await round().then(
+      const failure = await withSignals([ending.signal, relisting.signal], round).then(
         () => undefined,
         (error: unknown) => ({ error }),
       );
