@@ -217,8 +217,9 @@ export async function measureEach(
       const { holders, arrived } = await generator.expect(change.typeUrl, change.name);
       await change.make(index);
       const answeredAt = monotonicMs();
+      const times = await arrived;
       if (holders === 0) continue;
-      lasts.push(Math.max(0, percentile(await arrived, 1) - answeredAt));
+      lasts.push(Math.max(0, percentile(times, 1) - answeredAt));
       reached.push(holders);
     }
     return lasts;

@@ -26,13 +26,14 @@ export function createSlices<T>(options: {
   const work = (): void => {
     isScheduled = false;
     const until = options.now() + options.sliceMs;
-    // What is added meanwhile has its turn later: each waits once, all get their share.
-    const batch = [...waiting];
-    for (const item of batch) {
+    // What is added meanwhile stands behind these: each waits once, all get their share.
+    let left = waiting.size;
+    for (const item of waiting) {
       if (!options.mayRun()) return;
-      if (!waiting.delete(item)) continue;
+      waiting.delete(item);
       options.run(item);
-      if (options.now() >= until) break;
+      left -= 1;
+      if (left === 0 || options.now() >= until) break;
     }
     if (waiting.size > 0) schedule();
   };
