@@ -1,4 +1,5 @@
 /** A derived collection: reruns the rows whose input or reads have changed. Mutable, hot. */
+import { sizeOf } from './few.js';
 import type { Failure, Read } from './graph.js';
 import type { Place, Recorder, Row } from './recorder.js';
 import type { Step, StepSize } from './step.js';
@@ -57,7 +58,7 @@ export class Derivation<I, R> implements Step {
 
   measure(): StepSize {
     let dependencies = 0;
-    for (const row of this.#rows.values()) dependencies += row.topics.length;
+    for (const row of this.#rows.values()) dependencies += sizeOf(row.topics);
     return { dependencies, topics: 0 };
   }
 
@@ -72,7 +73,7 @@ export class Derivation<I, R> implements Step {
 
   #rerun(key: string, input: I, failures: Failure[]): void {
     const { fn, place, read, recorder, sink } = this.#options;
-    const row = this.#rows.get(key) ?? { key, dirty: this.dirty, topics: [] };
+    const row = this.#rows.get(key) ?? { key, dirty: this.dirty, topics: undefined };
     try {
       recorder.record(row, place, () => {
         sink.put(key, fn(input, key, read));
@@ -80,7 +81,7 @@ export class Derivation<I, R> implements Step {
     } catch (error) {
       failures.push({ collection: place.name, key, error });
     }
-    if (row.topics.length === 0) this.#rows.delete(key);
+    if (row.topics === undefined) this.#rows.delete(key);
     else this.#rows.set(key, row);
   }
 }

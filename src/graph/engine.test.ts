@@ -52,16 +52,16 @@ describe('a turn', () => {
     const first = graph.turn(change(numbers, { b: 1, a: 2 }));
     expect(first.generation).toBe(1);
     expect(first.outputs).toEqual([
-      { collection: 'doubled', key: 'a', value: 4 },
-      { collection: 'doubled', key: 'b', value: 2 },
-      { collection: 'signs', key: 'a', value: true },
-      { collection: 'signs', key: 'b', value: true },
+      { collection: 'doubled', key: 'a', value: 4, former: undefined },
+      { collection: 'doubled', key: 'b', value: 2, former: undefined },
+      { collection: 'signs', key: 'a', value: true, former: undefined },
+      { collection: 'signs', key: 'b', value: true, former: undefined },
     ]);
     const second = graph.turn(change(numbers, { a: 3, b: undefined }));
     expect(second.outputs).toEqual([
-      { collection: 'doubled', key: 'a', value: 6 },
-      { collection: 'doubled', key: 'b', value: undefined },
-      { collection: 'signs', key: 'b', value: undefined },
+      { collection: 'doubled', key: 'a', value: 6, former: 4 },
+      { collection: 'doubled', key: 'b', value: undefined, former: 2 },
+      { collection: 'signs', key: 'b', value: undefined, former: true },
     ]);
   });
 
@@ -246,8 +246,8 @@ describe('expand', () => {
     expect(rowsOf(graph, owners)).toEqual({ x: 'a0', y: 'a1', z: 'b1' });
     const { outputs } = graph.turn(change(words, { a: undefined }));
     expect(outputs).toEqual([
-      { collection: 'owners', key: 'x', value: 'b0' },
-      { collection: 'owners', key: 'y', value: undefined },
+      { collection: 'owners', key: 'x', value: 'b0', former: 'a0' },
+      { collection: 'owners', key: 'y', value: undefined, former: 'a1' },
     ]);
     graph.turn(change(words, { a: 'x' }));
     expect(graph.get(owners, 'x')).toBe('a0');

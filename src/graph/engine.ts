@@ -92,7 +92,9 @@ class Engine implements Graph {
   }
 
   output(collection: Collection<unknown>): void {
-    this.#outputs.add(this.#own(collection));
+    const table = this.#own(collection);
+    table.formers ??= new Map();
+    this.#outputs.add(table);
   }
 
   turn(changes: Changes): TurnResult {
@@ -115,6 +117,7 @@ class Engine implements Graph {
     } finally {
       this.#isTurning = false;
       for (const table of this.#tables) table.changed = [];
+      for (const table of this.#outputs) table.formers = new Map();
     }
   }
 
@@ -201,7 +204,8 @@ class Engine implements Graph {
     for (const table of this.#tables) {
       if (!this.#outputs.has(table)) continue;
       for (const key of table.changed.sort(compareKeys)) {
-        outputs.push({ collection: table.place.name, key, value: table.rows.get(key) });
+        const [value, former] = [table.rows.get(key), table.formers?.get(key)];
+        outputs.push({ collection: table.place.name, key, value, former });
       }
     }
     return outputs;

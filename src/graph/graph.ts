@@ -37,6 +37,8 @@ export interface Output {
   readonly key: string;
   /** Undefined: removed. */
   readonly value: unknown;
+  /** What stood there before the turn; undefined: nothing. */
+  readonly former: unknown;
 }
 
 /** A function given to the graph threw: a bug, since what is wrong in the user's objects is data. */

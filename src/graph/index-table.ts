@@ -14,13 +14,13 @@ export interface IndexOptions<V> {
   readonly freeze: Freeze | undefined;
 }
 
-interface Bucket<V> {
+/** The rows under one key; a topic itself, since there are several for each pod. */
+class Bucket<V> extends Topic {
   members: Few<string>;
-  readonly topic: Topic;
   /** The rows in order, until something changes. */
   rows: readonly V[] | undefined;
   /** The pass that has announced it last. */
-  announced: number;
+  announced = 0;
 }
 
 /** An index over a table, brought up to date by {@link IndexTable.advance}. */
@@ -66,7 +66,7 @@ export class IndexTable<V> implements Step {
   /** What stands for the rows under `indexKey`, and the rows. */
   find(indexKey: string): { readonly topic: Topic; readonly rows: readonly V[] } {
     const bucket = this.#bucket(indexKey);
-    return { topic: bucket.topic, rows: this.#rowsOf(bucket) };
+    return { topic: bucket, rows: this.#rowsOf(bucket) };
   }
 
   /** The rows under `indexKey`, for who does not depend on them. */
@@ -106,8 +106,7 @@ export class IndexTable<V> implements Step {
   #bucket(indexKey: string): Bucket<V> {
     let bucket = this.#buckets.get(indexKey);
     if (bucket === undefined) {
-      const topic = new Topic(indexKey, this.#dropTopic);
-      bucket = { members: undefined, topic, rows: undefined, announced: 0 };
+      bucket = new Bucket(indexKey, this.#dropTopic);
       this.#buckets.set(indexKey, bucket);
     }
     return bucket;
@@ -131,12 +130,12 @@ export class IndexTable<V> implements Step {
     if (bucket.announced === this.#pass) return;
     bucket.announced = this.#pass;
     bucket.rows = undefined;
-    bucket.topic.announce();
+    bucket.announce();
   }
 
   #dropIfUnused(indexKey: string): void {
     const bucket = this.#buckets.get(indexKey);
     if (bucket === undefined || sizeOf(bucket.members) > 0) return;
-    if (bucket.topic.isUnread()) this.#buckets.delete(indexKey);
+    if (bucket.isUnread()) this.#buckets.delete(indexKey);
   }
 }

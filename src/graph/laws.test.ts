@@ -313,8 +313,11 @@ test('a turn hands out exactly the rows of outputs that differ, and fails nowher
         const after = subject.rows();
         const expected = outputs.flatMap(({ name }) =>
           keys
-            .map((key) => ({ collection: name, key, value: after.get(name)?.get(key) }))
-            .filter(({ key, value }) => !equal(before.get(name)?.get(key), value)),
+            .map((key) => ({
+              ...{ collection: name, key, value: after.get(name)?.get(key) },
+              former: before.get(name)?.get(key),
+            }))
+            .filter(({ value, former }) => !equal(former, value)),
         );
         expect(equal(result.outputs, expected)).toBe(true);
         expect(result.failures).toEqual([]);

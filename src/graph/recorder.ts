@@ -1,6 +1,6 @@
 /** Who has read what: the recording of reads and the subscriptions made of them. Mutable, hot. */
 
-import { each, excluding, including, sizeOf, type Few } from './few.js';
+import { each, excluding, including, packed, sizeOf, type Few } from './few.js';
 
 /** Where a collection or lookup stands in its graph. */
 export interface Place {
@@ -16,8 +16,8 @@ export interface Row {
   readonly key: string;
   /** The collection's list of input keys to rerun. */
   readonly dirty: Set<string>;
-  /** What its last run has read, each once. */
-  topics: readonly Topic[];
+  /** What its last run has read, each once: for most a topic or two. */
+  topics: Few<Topic>;
 }
 
 /** Something that can be read and can change: one row, a lookup's bucket, a whole collection. */
@@ -64,7 +64,7 @@ function markDirty(row: Row): void {
 export class Recorder {
   #run = 0;
   #reader: Place | undefined;
-  #topics: Topic[] = [];
+  readonly #topics: Topic[] = [];
 
   /**
    * Runs `task` as the function of `row`; afterwards, also when it throws, the row depends on
@@ -73,18 +73,17 @@ export class Recorder {
   record(row: Row, reader: Place, task: () => void): void {
     this.#run += 1;
     this.#reader = reader;
-    this.#topics = [];
+    this.#topics.length = 0;
     try {
       task();
     } finally {
       this.#reader = undefined;
       const before = row.topics;
-      // A copy has no room to grow, of which the list that was pushed to has much.
-      row.topics = this.#topics.slice();
-      for (const topic of row.topics) topic.join(row);
-      for (const topic of before) {
+      row.topics = packed(this.#topics);
+      for (const topic of this.#topics) topic.join(row);
+      each(before, (topic) => {
         if (topic.lastRun !== this.#run) topic.leave(row);
-      }
+      });
     }
   }
 
@@ -113,7 +112,9 @@ export class Recorder {
 
   /** Ends all subscriptions of a row that is gone. */
   forget(row: Row): void {
-    for (const topic of row.topics) topic.leave(row);
-    row.topics = [];
+    each(row.topics, (topic) => {
+      topic.leave(row);
+    });
+    row.topics = undefined;
   }
 }

@@ -14,6 +14,8 @@ export class Table<V> {
   readonly rows = new Map<string, V>();
   /** Keys changed in the turn under way, each once. */
   changed: string[] = [];
+  /** What stood at these before; only of an output, for the turn under way. */
+  formers: Map<string, V | undefined> | undefined;
   /** Work lists that take every changed key: derived collections and lookups over this one. */
   readonly followers: Set<string>[] = [];
   readonly #freeze: Freeze | undefined;
@@ -39,6 +41,7 @@ export class Table<V> {
     else this.rows.set(key, value);
     this.#sorted = undefined;
     this.changed.push(key);
+    this.formers?.set(key, before);
     for (const follower of this.followers) follower.add(key);
     this.#topics.get(key)?.announce();
     if (this.changed.length === 1) this.#whole.announce();

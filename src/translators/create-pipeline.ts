@@ -1,7 +1,7 @@
-/** The compiler of the mesh: batches of changes in, resources and findings out. Mutable: it counts and remembers what it handed out. */
+/** The compiler of the mesh: batches of changes in, resources and findings out. Mutable: it counts. */
 import type { Changes, Output, Source } from '../graph/index.js';
 import type { Diagnostic } from '../model/index.js';
-import { createHandout } from './handout.js';
+import { handOut } from './handout.js';
 import type { Mesh } from './mesh.js';
 import { createMeshView, inboundOf, resourcesOf, scopesOf, virtualHostsOf } from './mesh-reader.js';
 import { defineMesh } from './pipeline.js';
@@ -18,7 +18,6 @@ import { policiesOf, policyReach, reachedPods } from './policy-reach.js';
 /** Creates an empty mesh. */
 export function createPipeline(settings: PipelineSettings): Pipeline {
   const mesh = defineMesh(settings);
-  const handout = createHandout(mesh);
   let generation = 0;
   return {
     settings,
@@ -29,7 +28,7 @@ export function createPipeline(settings: PipelineSettings): Pipeline {
       generation += 1;
       return {
         generation,
-        resources: handout.take(outputs),
+        resources: handOut(mesh, outputs),
         diagnostics: diagnosticChanges(mesh, outputs),
         workloads: workloadChanges(mesh, outputs),
         failures,

@@ -151,7 +151,9 @@ export function* readinessResources(ir: ReadinessIr): Iterable<Row> {
 /** A resource under a key that is its own in every collection. */
 export function keyed(resource: ScopedResource): Row {
   const { scope, typeUrl, name } = resource;
-  return [flatText(scope, '|', typeUrl, '|', name), resource];
+  // Of the type its own name: there is a key for each resource of each pod.
+  const type = typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
+  return [flatText(scope, '|', type, '|', name), resource];
 }
 
 /** A message that carries its own name. */
