@@ -1,4 +1,5 @@
 /** A lookup: the rows of a collection by keys computed from them. Mutable, hot. */
+import { leanList } from '../lib/index.js';
 import { each, excluding, fewOf, includes, including, membersOf, sizeOf, type Few } from './few.js';
 import type { Freeze } from './freeze.js';
 import type { Failure } from './graph.js';
@@ -81,8 +82,9 @@ export class IndexTable<V> implements Step {
         const row = this.#options.table.rows.get(key);
         return row === undefined ? [] : [row];
       });
-      this.#options.freeze?.(rows);
-      bucket.rows = rows;
+      // Kept for as long as nothing changes, for each bucket that is read.
+      bucket.rows = leanList(rows);
+      this.#options.freeze?.(bucket.rows);
     }
     return bucket.rows;
   }

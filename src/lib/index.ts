@@ -17,6 +17,7 @@ export {
 } from './der.js';
 export { flatText } from './flat-text.js';
 export { withSignals } from './joined-signals.js';
+export { leanList } from './lean-list.js';
 export {
   createLogger,
   silentLogger,

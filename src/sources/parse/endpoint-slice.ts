@@ -1,5 +1,5 @@
 /** EndpointSlice (discovery.k8s.io/v1). */
-import { fail, ok, type Result } from '../../lib/index.js';
+import { fail, leanList, ok, type Result } from '../../lib/index.js';
 import {
   serviceKey,
   sliceKey,
@@ -57,8 +57,8 @@ export function parseEndpointSlice(
     key: sliceKey(ref.namespace, ref.name),
     service: serviceKey(ref.namespace, serviceName),
     addressType,
-    ports,
-    endpoints,
+    ports: leanList(ports),
+    endpoints: leanList(endpoints),
   });
 }
 

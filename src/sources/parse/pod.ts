@@ -1,6 +1,6 @@
 /** Pod (core/v1). */
 import { createHash } from 'node:crypto';
-import { fail, ok, type Result } from '../../lib/index.js';
+import { fail, leanList, ok, type Result } from '../../lib/index.js';
 import { podKey, type ContainerPort, type Diagnostic, type Pod } from '../../model/index.js';
 import { canonicalIp } from './address.js';
 import {
@@ -60,14 +60,16 @@ export function parsePod(object: unknown): Result<ParsedPod, readonly Diagnostic
     labels,
     serviceAccount: readServiceAccount(child(spec, 'serviceAccountName')),
     ...(nodeName === undefined || nodeName === '' ? {} : { nodeName }),
-    ips: readIps(status),
+    ips: leanList(readIps(status)),
     isInMesh,
     isHostNetwork: readBoolean(child(spec, 'hostNetwork')) ?? false,
     isTerminating: !isAbsent(child(metadata, 'deletionTimestamp')),
     isFinished: phase === 'Succeeded' || phase === 'Failed',
-    containerPorts: containers.flatMap(({ name, ports }) => (name === proxyContainer ? [] : ports)),
-    unredirectedPorts: isInMesh ? readUnredirected(annotations[excludeInboundPorts]) : [],
-    probes,
+    containerPorts: leanList(
+      containers.flatMap(({ name, ports }) => (name === proxyContainer ? [] : ports)),
+    ),
+    unredirectedPorts: leanList(isInMesh ? readUnredirected(annotations[excludeInboundPorts]) : []),
+    probes: leanList(probes),
   };
   return findings.hasErrors() ? fail(findings.list()) : ok({ pod, warnings });
 }

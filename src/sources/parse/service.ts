@@ -1,5 +1,5 @@
 /** Service (core/v1). */
-import { fail, ok, type Result } from '../../lib/index.js';
+import { fail, leanList, ok, type Result } from '../../lib/index.js';
 import { serviceKey, type Diagnostic, type Service, type ServicePort } from '../../model/index.js';
 import { canonicalIp } from './address.js';
 import {
@@ -51,7 +51,7 @@ export function parseService(object: unknown): Result<Service, readonly Diagnost
     ...addresses,
     ...(externalName === undefined ? {} : { externalName }),
     ...(Object.keys(selector).length === 0 ? {} : { selector }),
-    ports: ports.flatMap((port) => port ?? []),
+    ports: leanList(ports.flatMap((port) => port ?? [])),
     publishNotReadyAddresses: readBoolean(child(spec, 'publishNotReadyAddresses')) ?? false,
     // Other values are for other implementations, as the API allows.
     prefersNear: near.includes(readString(child(spec, 'trafficDistribution')) ?? ''),
@@ -85,7 +85,7 @@ function readClusterIps(spec: Cursor): Addresses {
     if (ip === undefined) refuse(place, 'expected an IP address or None');
     else if (!clusterIPs.includes(ip)) clusterIPs.push(ip);
   }
-  return { clusterIPs, isHeadless: false };
+  return { clusterIPs: leanList(clusterIPs), isHeadless: false };
 }
 
 function readExternalName(spec: Cursor): string | undefined {
