@@ -7,7 +7,7 @@ import type { PipelineSettings } from './pipeline-contract.js';
 import { defineDiagnostics, defineEncoded } from './pipeline-outputs.js';
 import { egressFeature } from './policies/egress/feature.js';
 import * as attach from './to-ir/attach.js';
-import { toCallerPod, toOutboundPolicy, toRouteSetter } from './to-ir/attach-outbound.js';
+import { toCallerPod, toOutboundPolicy, isRouteSetter } from './to-ir/attach-outbound.js';
 import { toEgressWish } from './to-ir/egress.js';
 import { toCalledHosts, toHostVariants } from './to-ir/called-host.js';
 import { vipOwner } from './to-ir/destination.js';
@@ -225,8 +225,9 @@ function definePolicies(
     toCallerPod(row, read, { outboundByTarget }),
   );
   const callerScopes = graph.expand('caller-scopes', callers, (row) => [[row.scope, row]]);
-  const routeSetters = graph.derive('route-setters', tables.sidecars, (row, _key, read) =>
-    toRouteSetter(row, read, { callers }),
+  // Of the few that have policies of their own, not of all sidecars.
+  const routeSetters = graph.derive('route-setters', callers, (row, pod, read) =>
+    isRouteSetter(row) ? read.get(tables.sidecars, pod) : undefined,
   );
   return {
     ...tables,

@@ -60,9 +60,8 @@ export interface Reflector {
   verify(): Promise<boolean>;
 }
 
-interface Held<T> extends ObjectMeta {
-  readonly value: T;
-}
+/** By which an object is told from another form of it; what was read of it is the listener's. */
+type Version = Pick<ObjectMeta, 'uid' | 'resourceVersion'>;
 
 /** An API server that restarts is found again soon; one that is overloaded is left alone. */
 const backoff = { baseMs: 500, maxMs: 10_000 };
@@ -71,6 +70,10 @@ const idleTimeoutMs = 150_000;
 const secondLookMs = 5_000;
 /** A watch that ended sooner than this, and without an event, has got nowhere. */
 const shortWatchMs = 1_000;
+
+function versionOf({ uid, resourceVersion }: ObjectMeta): Version {
+  return { uid, resourceVersion };
+}
 
 function watchSeconds(random: () => number): string {
   return String(Math.round(300 + 300 * random()));
@@ -87,7 +90,7 @@ function mustRestart(error: unknown): boolean {
 export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
   const { client, clock, random, path } = options;
   const query = options.query ?? {};
-  let held = new Map<string, Held<T>>();
+  let held = new Map<string, Version>();
   /** Undefined: the collection has to be listed. */
   let version: string | undefined;
   let hasWatchList = true;
@@ -106,7 +109,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
   let reportStopped: (reason: Error) => void = () => undefined;
 
   const adopt = (listed: Listed): void => {
-    const next = new Map<string, Held<T>>();
+    const next = new Map<string, Version>();
     const changes: ReflectedChange<T>[] = [];
     for (const { meta, object } of listed.objects) {
       const former = held.get(meta.key);
@@ -114,9 +117,8 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
         next.set(meta.key, former);
         continue;
       }
-      const entry = { value: options.read(object), ...meta };
-      next.set(meta.key, entry);
-      changes.push({ key: meta.key, value: entry.value });
+      next.set(meta.key, versionOf(meta));
+      changes.push({ key: meta.key, value: options.read(object) });
     }
     for (const key of held.keys()) if (!next.has(key)) changes.push({ key, value: undefined });
     held = next;
@@ -147,7 +149,7 @@ export function createReflector<T>(options: ReflectorOptions<T>): Reflector {
       return;
     }
     const value = options.read(object);
-    held.set(meta.key, { value, ...meta });
+    held.set(meta.key, versionOf(meta));
     options.onChange([{ key: meta.key, value }]);
   };
 

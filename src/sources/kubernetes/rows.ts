@@ -17,6 +17,9 @@ export interface RowTable {
   settle(): SourceBatch | undefined;
 }
 
+/** What is in force of an object. */
+type Kept = Row & { readonly ref: SourceChange['ref'] };
+
 interface Noted {
   readonly collection: CollectionName;
   readonly key: string;
@@ -29,18 +32,18 @@ function orderOf({ collection }: SourceChange): number {
 
 /** An empty table. */
 export function createRowTable(): RowTable {
-  const rows = new Map<string, Row & { readonly ref: SourceChange['ref'] }>();
+  // A map for each collection: a key of both for each object would be kept as long as the object.
+  const rows = new Map(collectionNames.map((name) => [name, new Map<string, Kept>()]));
   const found = new Map<string, readonly Diagnostic[]>();
   const noted = new Map<string, Noted>();
   let diagnostics: readonly Diagnostic[] = [];
 
   /** The newest row, or while the newest form is refused the last good one. */
-  const rowOf = (id: string, parsed: ParsedObject | undefined): Row | undefined => {
+  const rowOf = (last: Kept | undefined, parsed: ParsedObject | undefined): Row | undefined => {
     if (parsed?.kind !== 'ours') return undefined;
     const { outcome } = parsed;
     if (outcome.kind === 'good') return outcome.row;
     if (outcome.kind === 'nothing') return undefined;
-    const last = rows.get(id);
     return last !== undefined && last.value.kind !== 'RefusedPolicy' ? last : outcome.row;
   };
 
@@ -51,17 +54,18 @@ export function createRowTable(): RowTable {
     return true;
   };
 
-  const changeOf = (id: string, { collection, key, parsed }: Noted): SourceChange | undefined => {
-    const row = rowOf(id, parsed);
-    const former = rows.get(id);
+  const changeOf = ({ collection, key, parsed }: Noted): SourceChange | undefined => {
+    const own = rows.get(collection);
+    const former = own?.get(key);
+    const row = rowOf(former, parsed);
     if (row === undefined || parsed?.kind !== 'ours') {
       if (former === undefined) return undefined;
-      rows.delete(id);
+      own?.delete(key);
       return { collection, key, value: undefined, ref: former.ref };
     }
     if (former !== undefined && isDeepStrictEqual(former.value, row.value)) return undefined;
     const { ref } = parsed;
-    rows.set(id, { ref, ...row });
+    own?.set(key, { ref, ...row });
     return { key, ref, ...row };
   };
 
@@ -76,7 +80,7 @@ export function createRowTable(): RowTable {
         const { parsed } = one;
         const wrong = parsed === undefined || parsed.kind === 'foreign' ? [] : parsed.diagnostics;
         if (noteFindings(id, wrong)) hasFindings = true;
-        const change = changeOf(id, one);
+        const change = changeOf(one);
         if (change !== undefined) changes.push(change);
       }
       noted.clear();

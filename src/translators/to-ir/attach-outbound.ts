@@ -102,16 +102,9 @@ export function toCallerPod(
   return { pod, scope, caller: { namespace, policies } };
 }
 
-/** The sidecar, where its own policies set what routes hold. */
-export function toRouteSetter(
-  sidecar: Sidecar,
-  read: Read,
-  tables: Pick<PolicyTables, 'callers'>,
-): Sidecar | undefined {
-  const found = read.get(tables.callers, sidecar.pod);
-  return found?.caller.policies.some(({ says }) => hasRouteSettings(says)) === true
-    ? sidecar
-    : undefined;
+/** Whether its own policies set what routes hold. */
+export function isRouteSetter({ caller }: CallerPod): boolean {
+  return caller.policies.some(({ says }) => hasRouteSettings(says));
 }
 
 function isMeant(target: PolicyTarget, { labels }: Sidecar): boolean {
