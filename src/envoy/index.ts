@@ -22,6 +22,7 @@ export {
   decodeUnknown,
   encode,
   encodeResource,
+  encodeKept,
   encodeUnknown,
   versionOf,
   type EncodedResource,

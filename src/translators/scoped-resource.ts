@@ -1,5 +1,5 @@
 /** Encoded resources, shared by scope: what a turn hands out. */
-import { encodeUnknown, versionOf, type EncodedResource } from '../envoy/index.js';
+import { encodeKept, versionOf, type EncodedResource } from '../envoy/index.js';
 import type { Origin, Scope } from '../ir/index.js';
 
 /** One encoded resource, as every stream that needs it sends it. */
@@ -41,7 +41,7 @@ export function encodeNamed(
   message: { readonly name?: string } | { readonly cluster_name?: string },
   name: string,
 ): EncodedResource {
-  const bytes = encodeUnknown(typeUrl, message);
+  const bytes = encodeKept(typeUrl, message);
   return { typeUrl, name, version: versionOf(bytes), bytes };
 }
 

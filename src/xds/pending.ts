@@ -30,10 +30,27 @@ export interface Pending {
   groups: readonly (readonly string[])[];
 }
 
-/** Nothing waits. */
+/** Nothing waits yet. */
 export function createPending(): Pending {
   return { next: new Map(), now: new Map(), removals: new Map(), groups: [] };
 }
+
+/** A map that stays empty and is shared by all: what was put into it would be everybody's. */
+export function emptyForAll<V>(): Map<string, V> {
+  const map = new Map<string, V>();
+  map.set = (key) => {
+    throw new Error(`${key} was put into what all share`);
+  };
+  return map;
+}
+
+/** Nothing waits, as of nearly every type of every stream: one for all, which is replaced and never written. */
+export const nothingPending: Pending = Object.freeze({
+  next: emptyForAll<Todo>(),
+  now: emptyForAll<Todo>(),
+  removals: emptyForAll<Removal>(),
+  groups: [],
+});
 
 /** Adds `todo`, keeping the older generation and the stronger wish of what already waits. */
 export function merge(into: Map<string, Todo>, name: string, todo: Todo): void {

@@ -22,10 +22,11 @@ import {
   createTypeState,
   giveUp,
   hasToSay,
-  isIdle,
   isReplacing,
   letGo,
+  letRest,
   noteReplaced,
+  pendingOf,
   reject,
   type Accepted,
   type Rejection,
@@ -120,7 +121,7 @@ export function createStreamState(options: {
   const mark = (type: TypeState, name: string, isForced: boolean): void => {
     const generation = view.generation();
     isQuiet = false;
-    merge(type.pending.next, name, { generation, sinceMs: options.now(), isForced });
+    merge(pendingOf(type).next, name, { generation, sinceMs: options.now(), isForced });
   };
 
   const typeOf = (typeUrl: string): TypeState | undefined => {
@@ -338,7 +339,7 @@ export function createStreamState(options: {
         out,
       );
     }
-    isQuiet = !waves.isActive() && [...types.values()].every(isIdle);
+    isQuiet = letRest(types.values()) && !waves.isActive();
     return out;
   };
 

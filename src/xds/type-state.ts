@@ -1,6 +1,13 @@
 /** One resource type on one stream: what the client has, waits for and refused. Mutable state; hot. */
 import { blame, isolationGroups } from './nack.js';
-import { createPending, forget, type Pending, type Todo } from './pending.js';
+import {
+  createPending,
+  emptyForAll,
+  forget,
+  nothingPending,
+  type Pending,
+  type Todo,
+} from './pending.js';
 import type { XdsResource } from './resource.js';
 import type { TypeRule } from './rules.js';
 import { createSubscription, type Subscription } from './subscription.js';
@@ -49,9 +56,11 @@ export interface Parked {
 export interface TypeState {
   readonly rule: TypeRule;
   readonly subscription: Subscription;
-  readonly pending: Pending;
+  /** To be written by {@link pendingOf}. */
+  pending: Pending;
   readonly held: Map<string, Held>;
-  readonly parked: Map<string, Parked>;
+  /** Few streams have ever refused anything. */
+  parked: Map<string, Parked>;
   inFlight: Flight | undefined;
   /** A response whose answer is overdue; it no longer holds anything back. */
   lost: Flight | undefined;
@@ -65,10 +74,10 @@ export interface TypeState {
     bodies: number;
     bytes: number;
     generation: number;
-    atMs?: number;
+    atMs: number | undefined;
   };
   /** `atMs`: when the last ACK came. */
-  readonly acked: { count: number; nacks: number; generation: number; atMs?: number };
+  readonly acked: { count: number; nacks: number; generation: number; atMs: number | undefined };
   /** What the client had accepted was replaced; the last few times, where that drains. */
   replaced: readonly Replacement[];
 }
@@ -81,20 +90,28 @@ export interface Replacement {
   readonly atMs: number;
 }
 
+const noneParked = emptyForAll<Parked>();
+
+/** What waits of a type, to be added to. */
+export function pendingOf(type: TypeState): Pending {
+  if (type.pending === nothingPending) type.pending = createPending();
+  return type.pending;
+}
+
 /** A type that nobody has asked for yet. */
 export function createTypeState(rule: TypeRule): TypeState {
   return {
     rule,
     subscription: createSubscription(),
-    pending: createPending(),
+    pending: nothingPending,
     held: new Map(),
-    parked: new Map(),
+    parked: noneParked,
     inFlight: undefined,
     lost: undefined,
     nonce: '',
     owesAnswer: false,
-    sent: { responses: 0, bodies: 0, bytes: 0, generation: 0 },
-    acked: { count: 0, nacks: 0, generation: 0 },
+    sent: { responses: 0, bodies: 0, bytes: 0, generation: 0, atMs: undefined },
+    acked: { count: 0, nacks: 0, generation: 0, atMs: undefined },
     replaced: [],
   };
 }
@@ -105,9 +122,19 @@ export function hasToSay({ pending, owesAnswer }: TypeState): boolean {
 }
 
 /** True while nothing waits to be sent, now or later. */
-export function isIdle(type: TypeState): boolean {
+function isIdle(type: TypeState): boolean {
   const { next, removals } = type.pending;
   return !hasToSay(type) && next.size === 0 && removals.size === 0;
+}
+
+/** Lets go of the tables of types of which nothing waits; true: of none of them anything does. */
+export function letRest(types: Iterable<TypeState>): boolean {
+  let areAll = true;
+  for (const type of types) {
+    if (isIdle(type)) type.pending = nothingPending;
+    else areAll = false;
+  }
+  return areAll;
 }
 
 /** How many replacements are remembered. */
@@ -141,6 +168,8 @@ export function letGo(type: TypeState, name: string): void {
   type.parked.delete(name);
 }
 
+const nobody: ReadonlySet<string> = new Set();
+
 /** What the client has accepted. */
 export interface Accepted {
   readonly resources: readonly XdsResource[];
@@ -151,7 +180,7 @@ export interface Accepted {
 export function accept(
   type: TypeState,
   flight: Flight,
-  except: ReadonlySet<string> = new Set(),
+  except: ReadonlySet<string> = nobody,
 ): Accepted {
   const accepted = assume(type, flight, except);
   for (const { name } of accepted.resources) type.parked.delete(name);
@@ -162,7 +191,7 @@ export function accept(
 
 /** Goes on as if the client had everything of `flight`, which has not been answered in time. */
 export function giveUp(type: TypeState, flight: Flight): void {
-  assume(type, flight, new Set());
+  assume(type, flight, nobody);
   for (const name of flight.items.keys()) doubt(type, name);
 }
 
@@ -230,7 +259,7 @@ export function reject(type: TypeState, flight: Flight, message: string): Reject
   if (guilty.length > 0) return { candidates, isCertain: true, accepted: nothingAccepted };
   for (const name of names) doubt(type, name);
   const gone = [...flight.items.keys()].filter((name) => !sets.has(name));
-  type.pending.groups = [
+  pendingOf(type).groups = [
     // Removals first: a virtual host may take over the domain of one that goes.
     ...(gone.length > 0 && names.length > 0 ? [gone] : []),
     ...isolationGroups(names, said.named),
@@ -256,6 +285,7 @@ function park(
 ): void {
   const resource = sets.get(name);
   if (resource === undefined) return;
+  if (type.parked === noneParked) type.parked = new Map();
   type.parked.set(name, { resource, message, generation });
   doubt(type, name);
 }
@@ -269,7 +299,7 @@ function doubt(type: TypeState, name: string): void {
 function putBack(type: TypeState, flight: Flight, except: ReadonlySet<string>): void {
   // A refused removal alone would be refused again.
   if (flight.items.size === 0 || resourcesOf(flight).size === 0) return;
-  const { now } = type.pending;
+  const { now } = pendingOf(type);
   for (const [name, { item, todo }] of flight.items) {
     if (except.has(name)) continue;
     const waiting = now.get(name);
