@@ -1,5 +1,6 @@
 /** The resources by scope, and who is to be told when one changes. Mutable state; hot. */
 import type { ResourceChange, XdsResource } from './resource.js';
+import { emptyShelf, findOn, lookAt, placeOn, type Shelf } from './shelf.js';
 
 /** Told of what changed; both are called within `apply`, so they must only take notes. */
 export interface CacheListener {
@@ -43,12 +44,6 @@ export interface ResourceCache {
   generation(): number;
 }
 
-interface Table {
-  readonly all: Map<string, XdsResource>;
-  /** Those that are eager; absent while all are, as in most scopes of one pod. */
-  eager?: Map<string, XdsResource>;
-}
-
 interface Watch {
   readonly listener: CacheListener;
   readonly scopes: ReadonlySet<string>;
@@ -59,7 +54,7 @@ const noResources: ReadonlyMap<string, XdsResource> = new Map();
 
 /** An empty cache at generation 0. */
 export function createResourceCache(): ResourceCache {
-  const tables = new Map<string, Map<string, Table>>();
+  const shelves = new Map<string, Shelf>();
   const watchesByScope = new Map<string, Set<Watch>>();
   const watchesByName = new Map<string, Map<string, Set<Watch>>>();
   // In how many scopes a name is eager: only then can a change touch a wildcard set.
@@ -72,51 +67,42 @@ export function createResourceCache(): ResourceCache {
     name: string,
   ): XdsResource | undefined => {
     for (let at = scopes.length - 1; at >= 0; at -= 1) {
-      const found = tables
-        .get(scopes[at] ?? '')
-        ?.get(typeUrl)
-        ?.all.get(name);
+      const shelf = shelves.get(scopes[at] ?? '');
+      const found = shelf && findOn(shelf, typeUrl, name);
       if (found !== undefined) return found;
     }
     return undefined;
   };
 
   const eager = (scopes: readonly string[], typeUrl: string): ReadonlyMap<string, XdsResource> => {
-    const layers: Table[] = [];
+    const looks: ReturnType<typeof lookAt>[] = [];
     for (const scope of scopes) {
-      const table = tables.get(scope)?.get(typeUrl);
-      if (table !== undefined) layers.push(table);
+      const shelf = shelves.get(scope);
+      if (shelf !== undefined) looks.push(lookAt(shelf, typeUrl));
     }
-    const [only] = layers;
+    const [only] = looks;
     if (only === undefined) return noResources;
-    if (layers.length === 1) return eagerOf(only);
+    if (looks.length === 1) return only.eager;
     const merged = new Map<string, XdsResource>();
-    for (const layer of layers) {
-      const own = eagerOf(layer);
-      const { all } = layer;
+    for (const { all, eager: own } of looks) {
       // A nearer resource that is not eager hides the farther one of its name.
-      if (all.size !== own.size && merged.size > 0) {
-        for (const name of all.keys()) if (!own.has(name)) merged.delete(name);
-      }
+      if (merged.size > 0) for (const name of all) if (!own.has(name)) merged.delete(name);
       for (const [name, resource] of own) merged.set(name, resource);
     }
     return merged;
   };
 
   const write = (change: ResourceChange): boolean => {
-    const table = tableOf(tables, change.scope, change.typeUrl);
-    const { name, resource } = change;
-    const before = table.all.get(name);
+    const { scope, typeUrl, name, resource } = change;
+    const shelf = shelves.get(scope) ?? emptyShelf;
+    const before = findOn(shelf, typeUrl, name);
     if (before === resource) return false;
     const wasEager = before?.isEager === true;
     const isEager = resource?.isEager === true;
-    if (resource !== undefined && !isEager) table.eager ??= new Map(table.all);
-    if (resource === undefined) table.all.delete(name);
-    else table.all.set(name, resource);
-    if (isEager) table.eager?.set(name, resource);
-    else table.eager?.delete(name);
-    if (wasEager !== isEager) count(eagerCounts, change.typeUrl, name, isEager ? 1 : -1);
-    if (table.all.size === 0) dropTable(tables, change.scope, change.typeUrl);
+    const next = placeOn(shelf, typeUrl, name, resource);
+    if (next === undefined) shelves.delete(scope);
+    else if (next !== shelf) shelves.set(scope, next);
+    if (wasEager !== isEager) count(eagerCounts, typeUrl, name, isEager ? 1 : -1);
     return before?.version !== resource?.version || wasEager !== isEager;
   };
 
@@ -199,7 +185,7 @@ export function createResourceCache(): ResourceCache {
     apply,
     get,
     eager,
-    names: (scope, typeUrl) => [...(tables.get(scope)?.get(typeUrl)?.all.keys() ?? [])],
+    names: (scope, typeUrl) => [...lookAt(shelves.get(scope) ?? emptyShelf, typeUrl).all],
     open,
     generation: () => current,
   };
@@ -211,21 +197,6 @@ function nested<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   const made = make();
   map.set(key, made);
   return made;
-}
-
-function tableOf(tables: Map<string, Map<string, Table>>, scope: string, typeUrl: string): Table {
-  const types = nested(tables, scope, () => new Map<string, Table>());
-  return nested(types, typeUrl, () => ({ all: new Map() }));
-}
-
-function eagerOf(table: Table): ReadonlyMap<string, XdsResource> {
-  return table.eager ?? table.all;
-}
-
-function dropTable(tables: Map<string, Map<string, Table>>, scope: string, typeUrl: string): void {
-  const types = tables.get(scope);
-  types?.delete(typeUrl);
-  if (types?.size === 0) tables.delete(scope);
 }
 
 function unindex(
