@@ -1,5 +1,5 @@
 /** Which input row's claim to an output key holds, when several make one. Mutable, hot. */
-import { each, fewOf, sizeOf, type Few } from './few.js';
+import { each, fewOf, sizeOf, type Few } from '../lib/index.js';
 import type { Table } from './table.js';
 
 /** A key that several claim. */

@@ -1,5 +1,5 @@
 /** A derived collection: reruns the rows whose input or reads have changed. Mutable, hot. */
-import { sizeOf } from './few.js';
+import { sizeOf } from '../lib/index.js';
 import type { Failure, Read } from './graph.js';
 import type { Place, Recorder, Row } from './recorder.js';
 import type { Step, StepSize } from './step.js';

@@ -1,6 +1,15 @@
 /** A lookup: the rows of a collection by keys computed from them. Mutable, hot. */
-import { leanList } from '../lib/index.js';
-import { each, excluding, fewOf, includes, including, membersOf, sizeOf, type Few } from './few.js';
+import {
+  each,
+  excluding,
+  fewOf,
+  includes,
+  including,
+  leanList,
+  membersOf,
+  sizeOf,
+  type Few,
+} from '../lib/index.js';
 import type { Freeze } from './freeze.js';
 import type { Failure } from './graph.js';
 import { type Place, Topic } from './recorder.js';

@@ -1,6 +1,6 @@
 /** Who has read what: the recording of reads and the subscriptions made of them. Mutable, hot. */
 
-import { each, excluding, including, packed, sizeOf, type Few } from './few.js';
+import { each, excluding, including, packed, sizeOf, type Few } from '../lib/index.js';
 
 /** Where a collection or lookup stands in its graph. */
 export interface Place {

@@ -15,6 +15,17 @@ export {
   derValue,
   pemOf,
 } from './der.js';
+export {
+  each,
+  excluding,
+  fewOf,
+  includes,
+  including,
+  membersOf,
+  packed,
+  sizeOf,
+  type Few,
+} from './few.js';
 export { flatText } from './flat-text.js';
 export { withSignals } from './joined-signals.js';
 export { leanList } from './lean-list.js';

@@ -1,4 +1,5 @@
 /** The resources by scope, and who is to be told when one changes. Mutable state; hot. */
+import { each, excluding, includes, including, sizeOf, type Few } from '../lib/index.js';
 import type { ResourceChange, XdsResource } from './resource.js';
 import { emptyShelf, findOn, lookAt, placeOn, type Shelf } from './shelf.js';
 
@@ -46,17 +47,21 @@ export interface ResourceCache {
 
 interface Watch {
   readonly listener: CacheListener;
-  readonly scopes: ReadonlySet<string>;
-  readonly wildcards: Set<string>;
+  readonly scopes: readonly string[];
+  /** Types of which it asks for the wildcard set. */
+  wildcards: Few<string>;
 }
+
+/** Watches by a text; most have one. */
+type Watches = Map<string, Few<Watch>>;
 
 const noResources: ReadonlyMap<string, XdsResource> = new Map();
 
 /** An empty cache at generation 0. */
 export function createResourceCache(): ResourceCache {
   const shelves = new Map<string, Shelf>();
-  const watchesByScope = new Map<string, Set<Watch>>();
-  const watchesByName = new Map<string, Map<string, Set<Watch>>>();
+  const watchesByScope: Watches = new Map();
+  const watchesByName = new Map<string, Watches>();
   // In how many scopes a name is eager: only then can a change touch a wildcard set.
   const eagerCounts = new Map<string, Map<string, number>>();
   let current = 0;
@@ -112,22 +117,22 @@ export function createResourceCache(): ResourceCache {
     if (inScope === undefined) return;
     const isInWildcard = wasInWildcard || (eagerCounts.get(typeUrl)?.get(name) ?? 0) > 0;
     if (isInWildcard) {
-      for (const watch of inScope) {
-        if (!watch.wildcards.has(typeUrl)) continue;
+      each(inScope, (watch) => {
+        if (!includes(watch.wildcards, typeUrl)) return;
         watch.listener.changed(typeUrl, name);
         touched.add(watch);
-      }
+      });
     }
     const byName = watchesByName.get(typeUrl)?.get(name);
     if (byName === undefined) return;
     // Whichever index is smaller: a name that all ask for in a scope of one, or the reverse.
-    const isScopeSmaller = inScope.size < byName.size;
-    for (const watch of isScopeSmaller ? inScope : byName) {
-      const isConcerned = isScopeSmaller ? byName.has(watch) : watch.scopes.has(scope);
-      if (!isConcerned || (isInWildcard && watch.wildcards.has(typeUrl))) continue;
+    const isScopeSmaller = sizeOf(inScope) < sizeOf(byName);
+    each(isScopeSmaller ? inScope : byName, (watch) => {
+      const isConcerned = isScopeSmaller ? includes(byName, watch) : watch.scopes.includes(scope);
+      if (!isConcerned || (isInWildcard && includes(watch.wildcards, typeUrl))) return;
       watch.listener.changed(typeUrl, name);
       touched.add(watch);
-    }
+    });
   };
 
   const apply = (generation: number, changes: readonly ResourceChange[]): void => {
@@ -143,40 +148,35 @@ export function createResourceCache(): ResourceCache {
   };
 
   const open = (scopes: readonly string[], listener: CacheListener): ScopedView => {
-    const watch: Watch = {
-      listener,
-      scopes: new Set(scopes),
-      wildcards: new Set(),
-    };
-    for (const scope of watch.scopes) {
-      const watches = watchesByScope.get(scope) ?? new Set();
-      watchesByScope.set(scope, watches);
-      watches.add(watch);
-    }
+    const watch: Watch = { listener, scopes, wildcards: undefined };
+    for (const scope of scopes) index(watchesByScope, scope, watch);
     return {
       get: (typeUrl, name) => get(scopes, typeUrl, name),
       eager: (typeUrl) => eager(scopes, typeUrl),
       shared: (typeUrl, name) => get(scopes, typeUrl, name)?.name ?? name,
       watchName: (typeUrl, name) => {
-        const byName = nested(watchesByName, typeUrl, () => new Map<string, Set<Watch>>());
-        nested(byName, name, () => new Set<Watch>()).add(watch);
+        index(
+          nested(watchesByName, typeUrl, (): Watches => new Map()),
+          name,
+          watch,
+        );
       },
       unwatchName: (typeUrl, name) => {
-        unindex(watchesByName, typeUrl, name, watch);
+        unindex(watchesByName.get(typeUrl), name, watch);
       },
-      watchWildcard: (typeUrl) => watch.wildcards.add(typeUrl),
-      unwatchWildcard: (typeUrl) => watch.wildcards.delete(typeUrl),
+      watchWildcard: (typeUrl) => {
+        watch.wildcards = including(watch.wildcards, typeUrl);
+      },
+      unwatchWildcard: (typeUrl) => {
+        watch.wildcards = excluding(watch.wildcards, typeUrl);
+      },
       generation: () => current,
       close: (byType) => {
         for (const [typeUrl, names] of byType) {
-          for (const name of names) unindex(watchesByName, typeUrl, name, watch);
+          for (const name of names) unindex(watchesByName.get(typeUrl), name, watch);
         }
-        watch.wildcards.clear();
-        for (const scope of watch.scopes) {
-          const watches = watchesByScope.get(scope);
-          watches?.delete(watch);
-          if (watches?.size === 0) watchesByScope.delete(scope);
-        }
+        watch.wildcards = undefined;
+        for (const scope of scopes) unindex(watchesByScope, scope, watch);
       },
     };
   };
@@ -199,15 +199,14 @@ function nested<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   return made;
 }
 
-function unindex(
-  index: Map<string, Map<string, Set<Watch>>>,
-  typeUrl: string,
-  name: string,
-  watch: Watch,
-): void {
-  const watches = index.get(typeUrl)?.get(name);
-  watches?.delete(watch);
-  if (watches?.size === 0) index.get(typeUrl)?.delete(name);
+function index(watches: Watches, key: string, watch: Watch): void {
+  watches.set(key, including(watches.get(key), watch));
+}
+
+function unindex(watches: Watches | undefined, key: string, watch: Watch): void {
+  const left = excluding(watches?.get(key), watch);
+  if (sizeOf(left) === 0) watches?.delete(key);
+  else watches?.set(key, left);
 }
 
 function count(
