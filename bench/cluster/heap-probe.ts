@@ -1,6 +1,6 @@
 /** Loaded into the control plane before its own code (`--import`): tells over a socket what is alive in its heap. */
 import { createServer } from 'node:net';
-import { getHeapSpaceStatistics } from 'node:v8';
+import { getHeapCodeStatistics } from 'node:v8';
 import { isMainThread } from 'node:worker_threads';
 import { heapProbeVariable, type HeapSample } from './heap.js';
 
@@ -15,9 +15,8 @@ function look(): HeapSample {
   collect();
   const collectionMs = performance.now() - startedAt;
   const { heapUsed, external, rss } = process.memoryUsage();
-  const code = getHeapSpaceStatistics()
-    .filter(({ space_name: name }) => name.startsWith('code_'))
-    .reduce((sum, { space_used_size: bytes }) => sum + bytes, 0);
+  // As of the collection.
+  const { code_and_metadata_size: code } = getHeapCodeStatistics();
   return {
     ...{ heapUsed, code },
     external,

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 export interface HeapSample {
   /** Bytes of JavaScript objects and of the code that V8 has made. */
   readonly heapUsed: number;
-  /** Of these, code: it grows for as long as V8 finds something to compile better. */
+  /** Of these, code and what V8 keeps to go back from it: it grows for as long as V8 finds something to compile better. */
   readonly code: number;
   /** Bytes that objects hold outside of the heap, buffers included. */
   readonly external: number;

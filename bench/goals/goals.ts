@@ -28,7 +28,7 @@ export type Source =
       readonly figure: 'last' | 'longest hold';
       readonly apiServer: 'there' | 'away';
     }
-  | { readonly bench: 'soak'; readonly figure: 'heap' | 'latency' };
+  | { readonly bench: 'soak'; readonly figure: 'heap' | 'objects' | 'latency' };
 
 /** One goal: a figure and the most that it may be. */
 export interface Goal {
@@ -186,6 +186,11 @@ const soak: readonly Goal[] = [
     ...{ what: 'an hour of changes: heap grows by, at most', layout: 'on-demand' },
     ...{ unit: 'percent', atMost: flatShare * 100 },
     from: { bench: 'soak', figure: 'heap' },
+  },
+  {
+    ...{ what: 'the same without the code that V8 makes', layout: 'on-demand' },
+    ...{ unit: 'percent', atMost: flatShare * 100 },
+    from: { bench: 'soak', figure: 'objects' },
   },
   {
     ...{ what: 'an hour of changes: latency, last quarter to first', layout: 'on-demand' },

@@ -7,7 +7,7 @@ import type { SuiteReport } from '../run.js';
 import type { SidecarReport } from '../sidecar.js';
 import { judgeSoak } from '../soak/report.js';
 import type { SoakReport } from '../soak/soak.js';
-import { median, percentile, worst } from '../statistics.js';
+import { median, percentile, worst, type Line } from '../statistics.js';
 import type { Goal, Source } from './goals.js';
 
 /** A figure as one run has it. */
@@ -116,9 +116,16 @@ function readCertificates(
 }
 
 function readSoak(from: SourceOf<'soak'>, { samples, minutes }: SoakReport): Reading {
-  const { heap, heapVerdict, latencyRatio } = judgeSoak(samples);
+  const { heap, heapVerdict, objects, objectsVerdict, latencyRatio } = judgeSoak(samples);
   const note = `${String(minutes)} minutes`;
-  return from.figure === 'heap'
-    ? { seen: ((heap.slope + heap.uncertainty) / heap.mean) * 100, note: `${note}: ${heapVerdict}` }
-    : { seen: latencyRatio, note };
+  const share = ({ slope, uncertainty, mean }: Line): number =>
+    ((slope + uncertainty) / mean) * 100;
+  switch (from.figure) {
+    case 'heap':
+      return { seen: share(heap), note: `${note}: ${heapVerdict}` };
+    case 'objects':
+      return { seen: share(objects), note: `${note}: ${objectsVerdict}` };
+    case 'latency':
+      return { seen: latencyRatio, note };
+  }
 }

@@ -58,10 +58,12 @@ export async function benchLoad(options: LoadOptions, environment: BenchRun): Pr
   const cluster = await fillCluster({ services, endpointsPerService: endpoints }, environment);
   try {
     await createPolicy(cluster);
+    // One for all layouts and builds: an endpoint that moves to where it is tells nobody anything.
+    const mesh = { cluster, move: createMover(cluster, endpoints) };
     const layouts: LayoutReport[] = [];
     for (const layout of options.layouts) {
       for (const build of buildsOf(options)) {
-        layouts.push(await measureLayout(cluster, { layout, build }, options, environment));
+        layouts.push(await measureLayout(mesh, { layout, build }, options, environment));
       }
     }
     return {
@@ -77,8 +79,14 @@ function buildsOf({ against }: LoadOptions): readonly LayoutReport['build'][] {
   return against === undefined ? ['this'] : ['other', 'this'];
 }
 
+/** The cluster that is measured, and how its endpoints move. */
+interface MovingMesh {
+  readonly cluster: FilledCluster;
+  readonly move: ReturnType<typeof createMover>;
+}
+
 async function measureLayout(
-  cluster: FilledCluster,
+  { cluster, move }: MovingMesh,
   { layout, build }: Pick<LayoutReport, 'layout' | 'build'>,
   options: LoadOptions,
   { say, interrupted }: BenchRun,
@@ -98,7 +106,7 @@ async function measureLayout(
     const restBytes = await residentBytes(controlPlane.child.pid);
     const planned = await planSidecars(cluster, options, layout);
     const rig = await openRig({ cluster, controlPlane, planned, deadline }, stack);
-    const rows = await measureRows(rig, cluster, { ...options, layout }, say);
+    const rows = await measureRows(rig, { cluster, move }, { ...options, layout }, say);
     return { layout, build, restBytes, rows };
   } finally {
     await stack.unwind();
@@ -131,7 +139,7 @@ async function openRig(
 
 async function measureRows(
   rig: LoadRig,
-  cluster: FilledCluster,
+  { cluster, move }: MovingMesh,
   { layout, ...options }: LoadOptions & Pick<LayoutReport, 'layout'>,
   say: (text: string) => void,
 ): Promise<readonly Row[]> {
@@ -140,7 +148,6 @@ async function measureRows(
   const rows = [await measureConnect(rig, 'connect')];
   if (has('churn')) {
     say('changing endpoints');
-    const move = createMover(cluster, options.endpoints);
     const endpointOf = (what: string, service: number): LoadChange => ({
       ...{ what, typeUrl: typeUrls.endpoint, name: clusterNameOf(service) },
       make: () => move(service),

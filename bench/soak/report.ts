@@ -69,6 +69,9 @@ const header = [
 export interface SoakVerdict {
   readonly heap: Line;
   readonly heapVerdict: Verdict;
+  /** The heap without the code that V8 has made. */
+  readonly objects: Line;
+  readonly objectsVerdict: Verdict;
   readonly resident: Line;
   /** The latency's median in the last quarter over that in the first. */
   readonly latencyRatio: number;
@@ -87,10 +90,13 @@ export function judgeSoak(samples: readonly SoakSample[]): SoakVerdict {
       })),
     );
   const heap = trend(({ heapBytes }) => heapBytes);
+  const objects = trend(({ heapBytes, codeBytes }) => heapBytes - codeBytes);
   const latencyRatio = lastToFirstQuarter(windows.flatMap(latenciesOf));
   return {
     heap,
     heapVerdict: judge(heap, flatShare),
+    objects,
+    objectsVerdict: judge(objects, flatShare),
     resident: trend(({ residentBytes }) => residentBytes),
     latencyRatio,
     isLatencyFlat: latencyRatio <= flatRatio,
@@ -130,6 +136,7 @@ export function formatSoak(report: SoakReport): string {
     '',
     `Without the first third, by least squares over the windows' medians; give or take: two standard errors.`,
     `heap: ${formatTrend(verdict.heap)}: ${verdict.heapVerdict} (flat: less than ${String(flatShare * 100)} % an hour for sure)`,
+    `without code: ${formatTrend(verdict.objects)}: ${verdict.objectsVerdict}`,
     `resident: ${formatTrend(verdict.resident)}`,
     `latency: the last quarter's median is ${verdict.latencyRatio.toFixed(2)} times the first's: ${verdict.isLatencyFlat ? 'flat' : 'grows'} (flat: at most ${String(flatRatio)})`,
     `the control plane took ${((done?.cpuMs ?? 0) / 1000 / 60 / (done?.minutes ?? 1)).toFixed(2)} of a core`,

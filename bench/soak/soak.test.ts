@@ -8,13 +8,14 @@ import { judge, lastToFirstQuarter, sparkline } from './trend.js';
 function hour(
   heapOf: (minutes: number) => number,
   latencyOf: (minutes: number) => number,
+  codeOf: (minutes: number) => number = () => 5e6,
 ): readonly SoakSample[] {
   return Array.from({ length: 360 }, (_, index) => {
     const minutes = (index + 1) / 6;
     const noise = [0, 300_000, -300_000][index % 3] ?? 0;
     return {
       ...{ minutes, heapBytes: heapOf(minutes) + noise, residentBytes: 2e8 },
-      ...{ codeBytes: 5e6, externalBytes: 1e6 },
+      ...{ codeBytes: codeOf(minutes), externalBytes: 1e6 },
       ...{ handles: 40, files: 60, streams: 20, certificates: index, endings: index },
       ...{ cpuMs: index * 100, latencyMs: [latencyOf(minutes), latencyOf(minutes)] },
       changes: { endpoints: index, pods: index, policies: index, services: index },
@@ -41,6 +42,18 @@ describe('a soak', () => {
     );
     expect(heap.slope / 1e6).toBeCloseTo(6, 1);
     expect(heapVerdict).toBe('grows');
+  });
+
+  test('in which V8 compiles all the time has a heap that grows, and objects that do not', () => {
+    const { heapVerdict, objects, objectsVerdict } = judgeSoak(
+      hour(
+        (minutes) => 60e6 + minutes * 1e5,
+        () => 3,
+        (minutes) => 5e6 + minutes * 1e5,
+      ),
+    );
+    expect([heapVerdict, objectsVerdict]).toEqual(['grows', 'flat']);
+    expect(objects.mean).toBeCloseTo(55e6, -5);
   });
 
   test('whose latency creeps up is not flat', () => {

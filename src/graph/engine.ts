@@ -117,7 +117,7 @@ class Engine implements Graph {
     } finally {
       this.#isTurning = false;
       for (const table of this.#tables) table.changed = [];
-      for (const table of this.#outputs) table.formers = new Map();
+      for (const table of this.#outputs) table.formers?.clear();
     }
   }
 
