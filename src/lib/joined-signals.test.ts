@@ -35,6 +35,29 @@ test('is aborted from the start where a source is', async () => {
   expect(seen).toEqual([true, reason]);
 });
 
+test('as many as there are at once', async () => {
+  const warnings: Error[] = [];
+  const listen = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', listen);
+  const ending = new AbortController();
+  const tasks = Array.from({ length: 30 }, () =>
+    withSignals(
+      [ending.signal],
+      (signal) =>
+        new Promise<void>((resolve) => {
+          signal.addEventListener('abort', () => {
+            resolve();
+          });
+        }),
+    ),
+  );
+  ending.abort();
+  await Promise.all(tasks);
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('warning', listen);
+  expect(warnings).toEqual([]);
+});
+
 test('leaves nothing in a source that lives on, also after a failure', async () => {
   const source = new AbortController().signal;
   // It has what it needs for listeners from the first on.

@@ -1,4 +1,5 @@
 /** One signal out of several, for as long as something runs. */
+import { setMaxListeners } from 'node:events';
 
 /**
  * Runs `task` with a signal that aborts with the first of `sources`, for its reason. Nothing of it is
@@ -15,7 +16,11 @@ export async function withSignals<T>(
   };
   for (const source of sources) {
     if (source.aborted) own.abort(source.reason);
-    else source.addEventListener('abort', onAbort, { once: true });
+    else {
+      // As many as there are tasks at a time; Node takes more than ten for a leak.
+      setMaxListeners(0, source);
+      source.addEventListener('abort', onAbort, { once: true });
+    }
   }
   try {
     return await task(own.signal);

@@ -44,6 +44,19 @@ describe('scopes', () => {
     expect(eager.get('a')?.version).toBe(cluster('a', 'near').version);
   });
 
+  test('what the mesh alone has of a type is handed out as it is, whatever else a pod has', () => {
+    const cache = createResourceCache();
+    const names = Array.from({ length: 20 }, (_, index) => `c${String(index)}`);
+    cache.apply(1, [
+      ...set(names.map((name) => cluster(name))),
+      ...set([endpoints('own')], 'pod/x'),
+    ]);
+    const scopes = ['mesh', 'pod/x'];
+    expect(cache.eager(scopes, cds).size).toBe(20);
+    // A copy for each of a thousand streams takes seconds of a large mesh.
+    expect(cache.eager(scopes, cds)).toBe(cache.eager(scopes, cds));
+  });
+
   test('a scope that is emptied leaves nothing behind', () => {
     const cache = createResourceCache();
     cache.apply(1, set([cluster('a')], 'stream-1'));

@@ -1,7 +1,7 @@
 /** The resources by scope, and who is to be told when one changes. Mutable state; hot. */
 import { each, excluding, includes, including, sizeOf, type Few } from '../lib/index.js';
 import type { ResourceChange, XdsResource } from './resource.js';
-import { emptyShelf, findOn, lookAt, placeOn, type Shelf } from './shelf.js';
+import { emptyShelf, findOn, lookAt, placeOn, type Look, type Shelf } from './shelf.js';
 
 /** Told of what changed; both are called within `apply`, so they must only take notes. */
 export interface CacheListener {
@@ -80,18 +80,20 @@ export function createResourceCache(): ResourceCache {
   };
 
   const eager = (scopes: readonly string[], typeUrl: string): ReadonlyMap<string, XdsResource> => {
-    const looks: ReturnType<typeof lookAt>[] = [];
+    const looks: Look[] = [];
     for (const scope of scopes) {
       const shelf = shelves.get(scope);
-      if (shelf !== undefined) looks.push(lookAt(shelf, typeUrl));
+      const look = shelf && lookAt(shelf, typeUrl);
+      if (look !== undefined) looks.push(look);
     }
     const [only] = looks;
     if (only === undefined) return noResources;
+    // Mostly the mesh's alone: what all streams ask for is not copied for each.
     if (looks.length === 1) return only.eager;
     const merged = new Map<string, XdsResource>();
-    for (const { all, eager: own } of looks) {
+    for (const { all, eager: own, isAllEager } of looks) {
       // A nearer resource that is not eager hides the farther one of its name.
-      if (merged.size > 0) for (const name of all) if (!own.has(name)) merged.delete(name);
+      if (!isAllEager) for (const name of all) if (!own.has(name)) merged.delete(name);
       for (const [name, resource] of own) merged.set(name, resource);
     }
     return merged;
@@ -185,7 +187,7 @@ export function createResourceCache(): ResourceCache {
     apply,
     get,
     eager,
-    names: (scope, typeUrl) => [...lookAt(shelves.get(scope) ?? emptyShelf, typeUrl).all],
+    names: (scope, typeUrl) => [...(lookAt(shelves.get(scope) ?? emptyShelf, typeUrl)?.all ?? [])],
     open,
     generation: () => current,
   };

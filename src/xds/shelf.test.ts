@@ -33,9 +33,13 @@ test('is what a table by type and name would be, over any history', () => {
           for (const each of names) {
             expect(findOn(shelf, type, each)).toBe(model.get(`${type} ${each}`));
           }
-          const { all, eager } = lookAt(shelf, type);
-          expect([...all]).toEqual(own.map((one) => one.name));
-          expect(new Set(eager.values())).toEqual(new Set(own.filter((one) => one.isEager)));
+          const look = lookAt(shelf, type);
+          // What has nothing of a type is no layer of it.
+          expect(look === undefined).toBe(own.length === 0);
+          const eager = own.filter((one) => one.isEager);
+          expect([...(look?.all ?? [])]).toEqual(own.map((one) => one.name));
+          expect(new Set(look?.eager.values())).toEqual(new Set(eager));
+          expect(look?.isAllEager ?? true).toBe(eager.length === own.length);
         }
         expect(placeOn(shelf, 'one', 'unknown', undefined) ?? emptyShelf).toEqual(shelf);
       }

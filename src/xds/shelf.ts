@@ -27,22 +27,29 @@ export function findOn(shelf: Shelf, typeUrl: string, name: string): XdsResource
   return undefined;
 }
 
-/** The names of a type, and of these the resources that are eager. */
-export function lookAt(
-  shelf: Shelf,
-  typeUrl: string,
-): { readonly all: Iterable<string>; readonly eager: ReadonlyMap<string, XdsResource> } {
+/** What a shelf has of one type. */
+export interface Look {
+  readonly all: Iterable<string>;
+  readonly eager: ReadonlyMap<string, XdsResource>;
+  readonly isAllEager: boolean;
+}
+
+/** Undefined: it has nothing of the type. Of tables it is what they are, and no copy. */
+export function lookAt(shelf: Shelf, typeUrl: string): Look | undefined {
   if (isList(shelf)) {
     const own = shelf.filter((one) => one.typeUrl === typeUrl);
+    if (own.length === 0) return undefined;
     const eager = own.filter(({ isEager }) => isEager);
     return {
       all: own.map(({ name }) => name),
       eager: new Map(eager.map((one) => [one.name, one])),
+      isAllEager: eager.length === own.length,
     };
   }
   const table = shelf.get(typeUrl);
-  if (table === undefined) return { all: [], eager: nothing };
-  return { all: table.all.keys(), eager: table.eager ?? table.all };
+  if (table === undefined) return undefined;
+  const { all, eager = all } = table;
+  return { all: all.keys(), eager, isAllEager: all.size === eager.size };
 }
 
 /** The shelf with `resource`, or without what has its name; undefined: nothing is left. Tables are changed in place. */
@@ -74,8 +81,6 @@ function replaced(
   if (resource === undefined) return at < 0 ? list : list.toSpliced(at, 1);
   return at < 0 ? list.concat(resource) : list.with(at, resource);
 }
-
-const nothing: ReadonlyMap<string, XdsResource> = new Map();
 
 function placeInTable(
   tables: Map<string, Table>,
