@@ -63,7 +63,6 @@ export class Claims<V> {
     } else if (inputKey < contest.winner) {
       const former = this.#standing(key);
       if (former !== undefined) contest.others.set(contest.winner, former);
-      contest.others.delete(inputKey);
       contest.winner = inputKey;
       this.#news.set(key, value);
     } else {

@@ -36,7 +36,7 @@ export function createGrouping(
       };
       const routes = `${String(idOf(hosts.before))} ${String(idOf(hosts.after))}`;
       const clusters = lookOfClusters(each, hosts, `${scopes[index] ?? ''} ${routes}`);
-      const look = `${everywhere[index] ?? ''} ${routes} ${String(clusters)}`;
+      const look = `${everywhere[index] ?? ''} ${routes} ${clusters}`;
       if (!seen.has(look)) seen.set(look, each);
       return look;
     });
@@ -77,7 +77,7 @@ interface Hosts {
 }
 
 /**
- * Numbers what the clusters are that calls to a target may take: who calls may have a policy on
+ * Tells as text what the clusters are that calls to a target may take: who calls may have a policy on
  * calls to it, a zone, or an order of endpoints of their own. `key` is the same for classes with the
  * same forms of clusters and the same routes.
  */
@@ -86,9 +86,8 @@ function createClusterLooks(
   after: PlanSide,
   target: Target,
   contentOf: IdOf,
-): (each: CallerClass, hosts: Hosts, key: string) => number {
-  const numbers = new Map<string, number>();
-  const known = new Map<string, number>();
+): (each: CallerClass, hosts: Hosts, key: string) => string {
+  const known = new Map<string, string>();
   const clustersOf = (side: PlanSide, pod: Pod, host: VirtualHostIr | undefined): string =>
     clusterNames(side, pod, target, host)
       .map((name) => {
@@ -100,10 +99,8 @@ function createClusterLooks(
     const former = known.get(key);
     if (former !== undefined) return former;
     const text = `${clustersOf(before, each.before, hosts.before)} ${clustersOf(after, each.after, hosts.after)}`;
-    const number = numbers.get(text) ?? numbers.size;
-    numbers.set(text, number);
-    known.set(key, number);
-    return number;
+    known.set(key, text);
+    return text;
   };
 }
 
@@ -111,27 +108,30 @@ type IdOf = (value: object | undefined) => number;
 
 /** Numbers objects: the same one has the same number. */
 function createIds(): IdOf {
-  const ids = new Map<object, number>();
-  return (value) => {
-    if (value === undefined) return -1;
-    const id = ids.get(value) ?? ids.size;
-    ids.set(value, id);
-    return id;
-  };
+  const numberOf = createNumbers();
+  return (value) => (value === undefined ? -1 : numberOf(value));
 }
 
 /** Numbers objects by what is in them. */
 function createContentIds(): IdOf {
-  const numbers = new Map<string, number>();
+  const numberOf = createNumbers();
   const known = new WeakMap<object, number>();
   return (value) => {
     if (value === undefined) return -1;
     const former = known.get(value);
     if (former !== undefined) return former;
-    const text = JSON.stringify(value);
-    const number = numbers.get(text) ?? numbers.size;
-    numbers.set(text, number);
+    const number = numberOf(JSON.stringify(value));
     known.set(value, number);
+    return number;
+  };
+}
+
+/** Numbers keys in the order in which they are first asked for. */
+function createNumbers(): (key: unknown) => number {
+  const numbers = new Map<unknown, number>();
+  return (key) => {
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
     return number;
   };
 }
