@@ -19,6 +19,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { argv, execPath, exit, stderr, stdout } from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { allocatorPackage, findAllocator } from './allocator.mjs';
 import {
   bundlePlugin,
   librariesOf,
@@ -159,6 +160,11 @@ async function skerryLayer(work) {
   await bundle(programs, built);
   for (const name of readdirSync(built))
     layer.copy(join(built, name), `/opt/skerry/${name}`, 0o644);
+  const allocator = findAllocator();
+  if (allocator === undefined) {
+    throw new Error(`there is no jemalloc on this machine: install ${allocatorPackage}`);
+  }
+  for (const path of [allocator, ...librariesOf([allocator])]) layer.copy(path, path, 0o755);
   const table = 'gen/envoy-descriptor.json';
   layer.copy(join(root, table), `/opt/skerry/${table}`, 0o644);
   // There is no shell: Node itself is the interpreter.

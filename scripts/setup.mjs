@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync, rmSync, statSync, writeFileSync } fr
 import { delimiter, dirname, join } from 'node:path';
 import { argv, env, exit, getuid, stderr, versions } from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { allocatorPackage, findAllocator } from './allocator.mjs';
 import { ensureEnvoy, findEnvoy } from './envoy-path.mjs';
 
 // Nothing outside Node is imported above: a fresh clone has no node_modules yet.
@@ -55,12 +56,12 @@ export async function setup({ needs = [] } = {}) {
   installPackages();
   await generate();
   if (needs.includes('network')) installTools(tools);
-  if (needs.includes('kubernetes-api')) installTools(apiTools);
+  if (needs.includes('kubernetes-api')) installTools(apiTools, missingAllocator());
   if (needs.includes('tls-judge')) installTools(judgeTools);
   if (needs.includes('clock')) installTools(clockTools);
   if (needs.includes('kubernetes-node')) {
-    const besides = cniPlugins.some(isExecutable) ? [] : ['containernetworking-plugins'];
-    installTools({ ...tools, ...nodeTools }, besides);
+    const plugins = cniPlugins.some(isExecutable) ? [] : ['containernetworking-plugins'];
+    installTools({ ...tools, ...nodeTools }, [...plugins, ...missingAllocator()]);
   }
   if (!needs.includes('envoy')) return { envoy: undefined };
   if (findEnvoy() === undefined) checkPython();
@@ -124,6 +125,11 @@ function isExecutable(path) {
   } catch {
     return false;
   }
+}
+
+/** Images hold it, and benches run with it. */
+function missingAllocator() {
+  return findAllocator() === undefined ? [allocatorPackage] : [];
 }
 
 /** `besides`: packages that are missing although no command tells. */

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { findCheckout, startProcess, waitFor, type RunningProcess } from '../../demo/rig/index.js';
 import { cpuMs, startedAtMs } from '../processes.js';
 import type { FilledCluster } from './filled.js';
+import { allocatorVariables } from '../../src/cli/install/controller.js';
 import { freePort } from '../../src/lib/testing/free-port.js';
 import { heapProbeVariable, readHeap, type HeapSample } from './heap.js';
 
@@ -63,7 +64,16 @@ async function flagsOf(program: string): Promise<readonly string[]> {
   return first.split(' ').filter((word) => word.startsWith('--'));
 }
 
-/** Starts it; rejects, with nothing left behind, when it does not serve in time. */
+/** The loader goes on without a library that it does not find, and memory would be another's. */
+async function checkAllocator(pid: number): Promise<void> {
+  const maps = await readFile(`/proc/${String(pid)}/maps`, 'utf8');
+  const library = allocatorVariables['LD_PRELOAD'] ?? '';
+  if (!maps.includes(library)) {
+    throw new Error(`the control plane runs without ${library}: install libjemalloc2`);
+  }
+}
+
+/** Starts it as an installation does; rejects, with nothing left behind, when it does not serve in time. */
 export async function startControlPlane(
   cluster: FilledCluster,
   signal: AbortSignal,
@@ -92,7 +102,7 @@ export async function startControlPlane(
       ...['--health-listen', health, '--replica', 'bench', '--outbound', outbound],
       ...more,
     ],
-    env: hasHeapProbe ? { [heapProbeVariable]: heapProbe } : {},
+    env: { ...allocatorVariables, ...(hasHeapProbe && { [heapProbeVariable]: heapProbe }) },
     logFile: join(folder, 'log'),
   });
   const stop = async (): Promise<void> => {
@@ -109,6 +119,7 @@ export async function startControlPlane(
       if (at === undefined || address === undefined) throw new Error(log.slice(-1500));
       return { at: Date.parse(at), address, cpu: await cpuMs(child.pid) };
     });
+    await checkAllocator(child.pid);
     const metrics = async (): Promise<string> => (await fetch(`http://${health}/metrics`)).text();
     return {
       ...{ child, address: served.address, metrics, stop },

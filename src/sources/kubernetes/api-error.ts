@@ -5,7 +5,7 @@ export class KubernetesApiError extends Error {
   readonly code = 'KubernetesApi';
   /** HTTP status; 0: there was no answer. */
   readonly status: number;
-  /** `reason` of the metav1.Status, or of the connection: ECONNREFUSED, Timeout, … */
+  /** `reason` of the metav1.Status, or of the connection: ECONNREFUSED, Timeout and others. */
   readonly reason: string;
   /** When the server asks to be left alone for a while. */
   readonly retryAfterSeconds?: number;

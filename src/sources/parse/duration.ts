@@ -22,7 +22,7 @@ export function parseDuration(
   if (/^[-+]/.test(text)) return { problem: `${example}, without a sign` };
   if (/^[\d.]+$/.test(text) && text !== '0') return { problem: `${example}, found no unit` };
   if (text === '0') return { ms: 0 };
-  const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/y;
+  const part = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/y;
   let ms = 0;
   let end = 0;
   for (let match = part.exec(text); match !== null; match = part.exec(text)) {
