@@ -102,6 +102,8 @@ export function forget(pending: Pending, name: string): void {
 
 /** The oldest generation that waits to be set (removals apart); Infinity when none does. */
 export function oldestGeneration(pending: Pending): number {
+  // As of nearly every type of every stream.
+  if (pending.now.size === 0 && pending.next.size === 0) return Infinity;
   let oldest = Infinity;
   for (const { generation } of pending.now.values()) oldest = Math.min(oldest, generation);
   for (const { generation } of pending.next.values()) oldest = Math.min(oldest, generation);

@@ -39,32 +39,49 @@ interface Stream {
   readonly view: Pick<ScopedView, 'eager' | 'generation'>;
 }
 
-/** The standing of a stream now. */
+/** The standing of a stream now: all but the generation is found when it is asked for. Hot: every sidecar is asked after a change. */
 export function standingOf(stream: Stream): StreamStanding {
-  let answered = stream.view.generation();
-  const replaced: Replacement[] = [];
-  const refused: RefusedResource[] = [];
-  for (const type of stream.types.values()) {
-    answered = Math.min(answered, answeredBy(type));
-    replaced.push(...type.replaced);
-    for (const [name, { resource, message }] of type.parked) {
-      const held = type.held.get(name)?.resource;
-      refused.push({ resource, message, ...(held !== undefined && { held }) });
-    }
-  }
-  return {
-    ...{ answeredGeneration: answered, replaced, refused },
-    isComplete: () => isComplete(stream, refused.length > 0),
-  };
+  return new Standing(stream);
 }
 
+class Standing implements StreamStanding {
+  readonly answeredGeneration: number;
+  readonly #stream: Stream;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+    let answered = stream.view.generation();
+    for (const type of stream.types.values()) answered = Math.min(answered, answeredBy(type));
+    this.answeredGeneration = answered;
+  }
+
+  get replaced(): readonly Replacement[] {
+    let found: readonly Replacement[] = noReplacements;
+    for (const { replaced } of this.#stream.types.values()) {
+      if (replaced.length > 0) found = [...found, ...replaced];
+    }
+    return found;
+  }
+
+  get refused(): readonly RefusedResource[] {
+    return [...this.#stream.types.values()].flatMap(({ parked, held }) =>
+      [...parked].map(([name, { resource, message }]): RefusedResource => {
+        const before = held.get(name)?.resource;
+        return { resource, message, ...(before !== undefined && { held: before }) };
+      }),
+    );
+  }
+
+  isComplete(): boolean {
+    return isComplete(this.#stream, this.refused.length > 0);
+  }
+}
+
+const noReplacements: readonly Replacement[] = [];
+
 function answeredBy({ pending, inFlight, lost }: TypeState): number {
-  const waiting = [
-    oldestGeneration(pending),
-    inFlight?.oldest ?? Infinity,
-    lost?.oldest ?? Infinity,
-  ];
-  return Math.min(...waiting) - 1;
+  const flying = Math.min(inFlight?.oldest ?? Infinity, lost?.oldest ?? Infinity);
+  return Math.min(oldestGeneration(pending), flying) - 1;
 }
 
 function isComplete({ types, rules, isDelta, view }: Stream, hasRefused: boolean): boolean {

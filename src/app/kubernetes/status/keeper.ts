@@ -44,8 +44,10 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   let fleet: FleetView = toFleetView(new Map(), []);
   let summaries: readonly ReplicaSummary[] = [own.live];
   let isLeading = false;
-  /** Something was heard of who serves whom that `fleet` does not tell yet. */
+  /** Something was heard that no status tells yet. */
   let isNews = false;
+  /** Sidecars have come or gone, or replicas serve others: `fleet` is out of date. */
+  let isOtherFleet = false;
   /** A sidecar of our own has gone since. */
   let hasLost = false;
   let lookAtMs = Infinity;
@@ -61,6 +63,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     ...{ client, clock, logger, random, namespace, replica, mayWrite },
     onChange: () => {
       isNews = true;
+      isOtherFleet = true;
       lookSoon(0);
     },
   });
@@ -96,18 +99,22 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     const concerned = evaluator.concerning(pods, namespaces);
     for (const key of [...concerned, ...evaluator.unsettled(), ...refused]) queue.request(key);
   };
-  /** Looks at who serves whom, and has looked at what is different from the last time. */
-  const refresh = (): void => {
-    isNews = false;
-    hasLost = false;
+  /** Whose service is different from the last time; walks over the whole mesh where anybody came or went. */
+  const refreshFleet = (): readonly PodKey[] => {
     summaries = [own.live, ...peers.all()];
     const former = fleet.pods;
     fleet = toFleetView(roster.entries(), summaries);
     const { pods } = fleet;
     const either = new Set([...former.keys(), ...pods.keys()]);
-    requestConcerned(
-      [...either].filter((pod) => former.get(pod)?.isServed !== pods.get(pod)?.isServed),
-    );
+    return [...either].filter((pod) => former.get(pod)?.isServed !== pods.get(pod)?.isServed);
+  };
+  /** Looks at who serves whom, and has looked at what is different from the last time. */
+  const refresh = (): void => {
+    const isOther = isOtherFleet;
+    isNews = false;
+    isOtherFleet = false;
+    hasLost = false;
+    requestConcerned(isOther ? refreshFleet() : []);
   };
   const look = (): void => {
     if (own.look()) {
@@ -147,6 +154,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   core.news.onStream((news) => {
     if (!own.onStream(news)) return;
     if (news.kind !== 'accepted') isNews = true;
+    if (news.kind === 'opened' || news.kind === 'closed') isOtherFleet = true;
     if (news.kind === 'closed') hasLost = true;
     lookSoon(lookEveryMs);
   });
@@ -189,6 +197,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     onBatch(batch): void {
       if (roster.take(batch).length === 0) return;
       isNews = true;
+      isOtherFleet = true;
       lookSoon(lookEveryMs);
     },
     start(): void {
@@ -198,6 +207,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     lead(): void {
       isLeading = true;
       queue.open();
+      isOtherFleet = true;
       refresh();
       requestAll();
       sweepLater();

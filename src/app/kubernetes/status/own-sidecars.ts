@@ -117,10 +117,11 @@ export function createOwnSidecars(options: OwnSidecarsOptions): OwnSidecars {
       served.set(pod, { ...known, isComplete: true });
     }
     const now = clock.now();
-    const draining = standing.replaced
-      .filter(({ atMs }) => now - atMs < drainMs)
-      .map(({ generation }) => generation - 1);
-    return Math.min(standing.answeredGeneration, ...draining);
+    let inForce = standing.answeredGeneration;
+    for (const { generation, atMs } of standing.replaced) {
+      if (now - atMs < drainMs) inForce = Math.min(inForce, generation - 1);
+    }
+    return inForce;
   };
   const lookAt = (pod: PodKey): void => {
     const known = served.get(pod);

@@ -8,6 +8,7 @@ import {
 } from '../../../sources/index.js';
 import { silentMs } from './own-summary.js';
 import {
+  nameOfObject,
   readSummaryObject,
   summaryName,
   summarySelector,
@@ -55,6 +56,11 @@ export function createPeerSummaries(options: PeerSummariesOptions): PeerSummarie
   const path = `/api/v1/namespaces/${namespace}/configmaps`;
   const heard = new Map<string, Heard>();
 
+  const ownName = summaryName(replica);
+
+  // What this replica has just written need not be read.
+  const readOfOthers = (object: unknown): WatchedSummary | undefined =>
+    nameOfObject(object) === ownName ? undefined : readSummaryObject(object);
   const isSilent = ({ atMs }: Heard): boolean => clock.now() - atMs >= silentMs;
   const hear = (name: string, watched: WatchedSummary | undefined): void => {
     heard.get(name)?.cancel();
@@ -68,14 +74,14 @@ export function createPeerSummaries(options: PeerSummariesOptions): PeerSummarie
     heard.set(name, { ...watched, atMs: clock.now(), cancel });
   };
   const reflector = createReflector<WatchedSummary | undefined>({
-    ...{ client, clock, random, path, read: readSummaryObject },
+    ...{ client, clock, random, path, read: readOfOthers },
     query: { labelSelector: summarySelector },
     onChange: (changes: readonly ReflectedChange<WatchedSummary | undefined>[]) => {
-      for (const { key, value } of changes) {
-        const name = key.slice(key.indexOf('/') + 1);
-        if (name !== summaryName(replica)) hear(name, value);
-      }
-      options.onChange();
+      const ofOthers = changes
+        .map(({ key, value }) => ({ name: key.slice(key.indexOf('/') + 1), value }))
+        .filter(({ name }) => name !== ownName);
+      for (const { name, value } of ofOthers) hear(name, value);
+      if (ofOthers.length > 0) options.onChange();
     },
     onProblem: (problem) => {
       logger.warn('the summaries of replicas cannot be watched', { problem });

@@ -15,7 +15,9 @@ export function toPodNames(pods: Iterable<PodKey>): PodNames {
     const cut = name.lastIndexOf('-') + 1;
     const starts = names.get(namespaceOf(pod)) ?? new Map<string, string[]>();
     names.set(namespaceOf(pod), starts);
-    starts.set(name.slice(0, cut), [...(starts.get(name.slice(0, cut)) ?? []), name.slice(cut)]);
+    const ends = starts.get(name.slice(0, cut));
+    if (ends === undefined) starts.set(name.slice(0, cut), [name.slice(cut)]);
+    else ends.push(name.slice(cut));
   }
   return Object.fromEntries(
     [...names].map(([namespace, starts]) => [

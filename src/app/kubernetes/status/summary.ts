@@ -73,7 +73,9 @@ const textSchema = z.object({
 export function writeSummary(summary: ReplicaSummary): string {
   const byGeneration = new Map<number, PodKey[]>();
   for (const [pod, generation] of summary.behind) {
-    byGeneration.set(generation, [...(byGeneration.get(generation) ?? []), pod]);
+    const pods = byGeneration.get(generation);
+    if (pods === undefined) byGeneration.set(generation, [pod]);
+    else pods.push(pod);
   }
   const { replica, policiesVersion } = summary;
   const text: z.infer<typeof textSchema> = {
