@@ -51,6 +51,19 @@ async function untilPolicyHolds(what: string): Promise<void> {
   await untilStatus(200);
 }
 
+test('every replica runs with the allocator that its Deployment names', async () => {
+  const script = `console.log(require('fs').readFileSync('/proc/1/maps', 'utf8'))`;
+  const pods = await controllerPods(suite.rig);
+  expect(pods.length).toBeGreaterThan(0);
+  for (const { metadata } of pods) {
+    const target = ['-n', systemNamespace, metadata.name, '-c', 'controller'];
+    expect(await suite.kubectl('exec', ...target, '--', 'node', '-e', script)).toContain(
+      '/libjemalloc.so.2',
+    );
+    expect(await suite.kubectl('logs', ...target)).not.toContain('cannot be preloaded');
+  }
+});
+
 describe('kubectl rollout restart', () => {
   test('fails no request, and pods that start meanwhile join the mesh', async () => {
     await underLoad('all replicas were replaced', async () => {
