@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The loader of glibc finds it by this name in its own folders. */
-export const allocatorLibrary = 'libjemalloc.so.2';
+const allocatorLibrary = 'libjemalloc.so.2';
 /** The Debian package that has it. */
 export const allocatorPackage = 'libjemalloc2';
 

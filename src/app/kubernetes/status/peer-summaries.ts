@@ -8,7 +8,6 @@ import {
 } from '../../../sources/index.js';
 import { silentMs } from './own-summary.js';
 import {
-  nameOfObject,
   readSummaryObject,
   summaryName,
   summarySelector,
@@ -56,11 +55,6 @@ export function createPeerSummaries(options: PeerSummariesOptions): PeerSummarie
   const path = `/api/v1/namespaces/${namespace}/configmaps`;
   const heard = new Map<string, Heard>();
 
-  const ownName = summaryName(replica);
-
-  // What this replica has just written need not be read.
-  const readOfOthers = (object: unknown): WatchedSummary | undefined =>
-    nameOfObject(object) === ownName ? undefined : readSummaryObject(object);
   const isSilent = ({ atMs }: Heard): boolean => clock.now() - atMs >= silentMs;
   const hear = (name: string, watched: WatchedSummary | undefined): void => {
     heard.get(name)?.cancel();
@@ -74,14 +68,17 @@ export function createPeerSummaries(options: PeerSummariesOptions): PeerSummarie
     heard.set(name, { ...watched, atMs: clock.now(), cancel });
   };
   const reflector = createReflector<WatchedSummary | undefined>({
-    ...{ client, clock, random, path, read: readOfOthers },
-    query: { labelSelector: summarySelector },
+    ...{ client, clock, random, path, read: readSummaryObject },
+    query: {
+      labelSelector: summarySelector,
+      // What this replica writes itself is not even sent back.
+      fieldSelector: `metadata.name!=${summaryName(replica)}`,
+    },
     onChange: (changes: readonly ReflectedChange<WatchedSummary | undefined>[]) => {
-      const ofOthers = changes
-        .map(({ key, value }) => ({ name: key.slice(key.indexOf('/') + 1), value }))
-        .filter(({ name }) => name !== ownName);
-      for (const { name, value } of ofOthers) hear(name, value);
-      if (ofOthers.length > 0) options.onChange();
+      for (const { key, value } of changes) {
+        hear(key.slice(key.indexOf('/') + 1), value);
+      }
+      options.onChange();
     },
     onProblem: (problem) => {
       logger.warn('the summaries of replicas cannot be watched', { problem });

@@ -9,7 +9,6 @@ export const summarySelector = 'skerry.dev/replica-summary=true';
 const dataKey = 'summary.json';
 const maxName = 253;
 
-const nameSchema = z.object({ metadata: z.object({ name: z.string() }) });
 const configMapSchema = z.object({
   metadata: z.object({ resourceVersion: z.string() }),
   data: z.record(z.string(), z.string()).nullish(),
@@ -48,11 +47,6 @@ export interface WatchedSummary {
   readonly resourceVersion: string;
   /** Undefined: its text is not one. */
   readonly summary: ReplicaSummary | undefined;
-}
-
-/** The name of an object as watched. */
-export function nameOfObject(object: unknown): string | undefined {
-  return nameSchema.safeParse(object).data?.metadata.name;
 }
 
 /** Reads a ConfigMap; undefined for anything else. */
