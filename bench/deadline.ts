@@ -1,4 +1,5 @@
 /** When a bench gives up. */
+import { setMaxListeners } from 'node:events';
 
 /**
  * Aborts after `ms`, or with `interrupted`. Not by `AbortSignal.any` with `AbortSignal.timeout`: Node 20
@@ -15,6 +16,8 @@ export function deadlineAfter(ms: number, interrupted: AbortSignal): AbortSignal
     controller.abort(interrupted.reason);
   };
   if (interrupted.aborted) interrupt();
+  // One for each bench of a run: Node takes more than ten for a leak.
+  setMaxListeners(0, interrupted);
   interrupted.addEventListener('abort', interrupt);
   return controller.signal;
 }

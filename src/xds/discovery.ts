@@ -1,5 +1,5 @@
 /** All streams of this replica: opened, pumped in slices, listed and closed. Mutable state. */
-import type { Clock } from '../lib/index.js';
+import { excluding, including, membersOf, sizeOf, type Clock, type Few } from '../lib/index.js';
 import type { ResourceCache } from './cache.js';
 import type { DiscoveryDoor, DiscoveryEvents, ProxySnapshot, StreamIdentity } from './events.js';
 import { createGate } from './gate.js';
@@ -74,6 +74,8 @@ export function createDiscovery<I extends StreamIdentity>(
   const { clock } = options;
   const defer = options.defer ?? ((task: () => void): void => void setImmediate(task));
   const sessions = new Map<string, Session<I>>();
+  // The admitted ones, the oldest first: a walk over all for each that comes would be the square of them.
+  const byProxy = new Map<string, Few<Session<I>>>();
   const outflow = createOutflow({
     softBytes: options.outflowBytes ?? 64_000_000,
     onRoom: () => {
@@ -117,6 +119,7 @@ export function createDiscovery<I extends StreamIdentity>(
       return;
     }
     count += 1;
+    let admittedAs: string | undefined;
     const session: Session<I> = openSession(context, {
       id: `stream-${count}`,
       port,
@@ -124,13 +127,19 @@ export function createDiscovery<I extends StreamIdentity>(
         slices.add(session);
       },
       onAdmitted: (proxyId) => {
-        const own = [...sessions.values()].filter((other) => other.proxyId() === proxyId);
-        // The oldest first: of a client that came back, those are the dead ones.
-        for (const old of own.slice(0, -maxStreamsPerProxy)) old.close(replaced);
+        admittedAs = proxyId;
+        const own = including(byProxy.get(proxyId), session);
+        byProxy.set(proxyId, own);
+        // Of a client that came back, the oldest are the dead ones.
+        for (const old of [...membersOf(own)].slice(0, -maxStreamsPerProxy)) old.close(replaced);
       },
       onEnded: () => {
         slices.delete(session);
         sessions.delete(session.id);
+        if (admittedAs === undefined) return;
+        const left = excluding(byProxy.get(admittedAs), session);
+        if (sizeOf(left) === 0) byProxy.delete(admittedAs);
+        else byProxy.set(admittedAs, left);
       },
     });
     sessions.set(session.id, session);
@@ -161,7 +170,7 @@ export function createDiscovery<I extends StreamIdentity>(
       isServing = next;
     },
     closeProxy: (proxyId, reason) => {
-      const own = [...sessions.values()].filter((session) => session.proxyId() === proxyId);
+      const own = [...membersOf(byProxy.get(proxyId))];
       for (const session of own) session.close(reason);
       return own.length;
     },

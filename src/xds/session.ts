@@ -50,8 +50,6 @@ export interface SessionContext<I extends StreamIdentity> {
 /** One stream. */
 export interface Session<I> {
   readonly id: string;
-  /** Undefined until admitted. */
-  proxyId(): string | undefined;
   /** Sends what may be sent. */
   pump(): void;
   /** To be called every now and then; ends a stuck stream, and says whether to pump. */
@@ -302,7 +300,6 @@ export function openSession<I extends StreamIdentity>(
 
   return {
     id,
-    proxyId: () => live?.stream.proxyId,
     pump: () => {
       fenced(() => {
         if (live === undefined || flow.isBlocked()) return;
