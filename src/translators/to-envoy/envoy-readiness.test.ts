@@ -1,148 +1,28 @@
-/** The readiness listener under real calls: each kind of probe, with an app that lives, lies, hangs and dies. */
-import { Server as GrpcServer, ServerCredentials, status, type sendUnaryData } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer as createHttp, request, type IncomingHttpHeaders } from 'node:http';
+/** The readiness listener under real calls: HTTP and TCP probes, with an app that lives, lies, hangs and dies. */
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { createServer as createHttp } from 'node:http';
 import { createSecureServer as createHttp2 } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
-import { createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { lingerPath, type Probe, type ProbeCheck } from '../../model/index.js';
+import { createServer as createTcp, type Server } from 'node:net';
+import { lingerPath } from '../../model/index.js';
+import { makeAuthority } from './testing/certificates.js';
 import {
-  spellFixedClusters,
-  spellListening,
-  spellReadiness,
-  spellReadinessClusters,
-} from './spell.js';
-import { makeAuthority, type Authority } from './testing/certificates.js';
-import { envoyBinary, startEnvoy, type RealEnvoy } from './testing/real-envoy.js';
+  ask,
+  createReadinessRig,
+  path,
+  probeOf,
+  timeoutMs,
+  untilStatus,
+  type Ask,
+} from './testing/readiness-rig.js';
 
-const path = '/skerry/probe/app/livenessProbe';
 const kinds = ['livenessProbe', 'readinessProbe', 'startupProbe'] as const;
-const timeoutMs = 500;
-const periodMs = 1_000;
 /** Envoy's timers count from when its loop last read the clock, which is before it reads the request. */
 const timerSlackMs = 20;
-/** A dead app is seen within its period; the rest is for a machine under load. */
-const patienceMs = 8_000;
 
-let folder: string;
-let authority: Authority;
-const undo: (() => unknown)[] = [];
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'skerry-readiness-'));
-  authority = makeAuthority(folder, 'mesh');
-});
-
-afterEach(async () => {
-  for (const step of undo.splice(0).reverse()) await step();
-});
-
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
-});
-
-type Http = Extract<ProbeCheck, { kind: 'http' }>;
-
-const http = { kind: 'http', scheme: 'http', path: '/', headers: [] } as const;
-
-function probeOf(
-  port: number,
-  check: Exclude<ProbeCheck, Http> | Partial<Omit<Http, 'kind'>>,
-  kind: Probe['kind'] = 'livenessProbe',
-): Probe {
-  const whole: ProbeCheck = 'kind' in check ? check : { ...http, ...check };
-  return { container: 'app', kind, port, timeoutMs, periodMs, check: whole };
-}
-
-async function startSidecar(
-  probes: readonly Probe[],
-  ports: Readonly<Record<string, number>> = {},
-): Promise<RealEnvoy> {
-  const ir = { namespace: 'shop', name: 'web-1', ip: '127.0.0.1', probes };
-  const listening = Object.entries(ports).reduce(
-    (text, [from, to]) => text.replaceAll(from, String(to)),
-    JSON.stringify(spellListening()),
-  );
-  const envoy = await startEnvoy(envoyBinary(), mkdtempSync(join(folder, 'envoy-')), {
-    listeners: [spellReadiness(ir)],
-    clusters: [
-      ...spellFixedClusters(),
-      JSON.parse(listening) as object,
-      ...spellReadinessClusters(ir),
-    ],
-    routes: [],
-    endpoints: [],
-    certificate: authority.issue('own', 'spiffe://cluster.local/ns/a/sa/a'),
-    rootPem: authority.root.cert,
-  });
-  undo.push(() => envoy.stop());
-  return envoy;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-interface Ask {
-  readonly path?: string;
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-/** As the kubelet asks: a connection of its own each time. */
-function ask(envoy: RealEnvoy, options: Ask = {}): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { body, ...rest } = { path, ...options };
-    const port = envoy.port('readiness');
-    const asked = request({ host: '127.0.0.1', port, agent: false, ...rest }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      response.on('end', () => {
-        const { statusCode = 0, headers } = response;
-        resolve({ status: statusCode, headers, body: text });
-      });
-    });
-    asked.on('error', reject);
-    asked.end(body);
-  });
-}
-
-async function untilStatus(envoy: RealEnvoy, status: number, options: Ask = {}): Promise<number> {
-  const startedAt = Date.now();
-  for (;;) {
-    const found = (await ask(envoy, options)).status;
-    const afterMs = Date.now() - startedAt;
-    if (found === status) return afterMs;
-    if (afterMs > patienceMs)
-      throw new Error(`still ${String(found)} instead of ${String(status)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-/** Listens on 127.0.0.1 and ends with the test; gives its port and a way to die. */
-async function listen(
-  server: Server,
-  port = 0,
-): Promise<{ port: number; die: () => Promise<void> }> {
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-  });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const die = async (): Promise<void> => {
-    for (const socket of sockets) socket.destroy();
-    if (server.listening) await new Promise((resolve) => server.close(resolve));
-  };
-  undo.push(die);
-  return { port: (server.address() as AddressInfo).port, die };
-}
+const { folder, startSidecar, listen, endAll, remove } = createReadinessRig();
+afterEach(endAll);
+afterAll(remove);
 
 describe('an HTTP probe', () => {
   test.each([200, 204, 301, 302, 307, 399, 400, 404, 500, 503])(
@@ -302,84 +182,6 @@ describe('a TCP probe', () => {
     await untilStatus(envoy, 503);
     await listen(createTcp(), port);
     await untilStatus(envoy, 200);
-  });
-});
-
-describe('a gRPC probe', () => {
-  const serving = Buffer.from([8, 1]);
-  const notServing = Buffer.from([8, 2]);
-  const pass = (bytes: Buffer): Buffer => bytes;
-  const check = {
-    path: '/grpc.health.v1.Health/Check',
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: pass,
-    requestDeserialize: pass,
-    responseSerialize: pass,
-    responseDeserialize: pass,
-  };
-
-  /** Answers for the service `shop.v1` alone; undefined: never. */
-  async function startGrpc(
-    answer: () => Buffer | undefined,
-    port = 0,
-  ): Promise<{ port: number; die: () => void }> {
-    const server = new GrpcServer();
-    server.addService(
-      { check },
-      {
-        check: (call: { request: Buffer }, done: sendUnaryData<Buffer>) => {
-          if (!call.request.toString().includes('shop.v1')) {
-            done({ code: status.NOT_FOUND, details: 'unknown service' });
-            return;
-          }
-          const value = answer();
-          if (value !== undefined) done(null, value);
-        },
-      },
-    );
-    const bound = await new Promise<number>((resolve, reject) => {
-      server.bindAsync(
-        `127.0.0.1:${String(port)}`,
-        ServerCredentials.createInsecure(),
-        (error, own) => {
-          if (error === null) resolve(own);
-          else reject(error);
-        },
-      );
-    });
-    const die = (): void => {
-      server.forceShutdown();
-    };
-    undo.push(die);
-    return { port: bound, die };
-  }
-
-  test('follows what the service says, and fails when the app has died', async () => {
-    let answer: Buffer | undefined = serving;
-    const app = await startGrpc(() => answer);
-    const envoy = await startSidecar([
-      probeOf(app.port, { kind: 'grpc', service: 'shop.v1' }),
-      probeOf(app.port, { kind: 'grpc', service: 'other' }, 'readinessProbe'),
-    ]);
-    await untilStatus(envoy, 200);
-    expect((await ask(envoy, { path: path.replace('liveness', 'readiness') })).status).toBe(503);
-    answer = notServing;
-    await untilStatus(envoy, 503);
-    answer = serving;
-    await untilStatus(envoy, 200);
-    answer = undefined;
-    await untilStatus(envoy, 503);
-    answer = serving;
-    await untilStatus(envoy, 200);
-    app.die();
-    await untilStatus(envoy, 503);
-  });
-
-  test('fails where nobody speaks gRPC', async () => {
-    const app = await listen(createHttp((_, response) => response.end()));
-    const envoy = await startSidecar([probeOf(app.port, { kind: 'grpc', service: '' })]);
-    await untilStatus(envoy, 503);
   });
 });
 
