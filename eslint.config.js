@@ -28,7 +28,6 @@ export default tseslint.config(
       'max-lines': ['error', { max: 400 }],
     },
   },
-  { files: ['**/*.test.ts'], rules: { 'max-lines': ['error', { max: 600 }] } },
   {
     files: ['**/*.mjs', '**/*.config.js'],
     ...tseslint.configs.disableTypeChecked,

@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { decode, encode } from './encode.js';
 import {
+  appendNonce,
   decodeDeltaDiscoveryRequest,
   decodeDiscoveryRequest,
   deltaResourceSize,
@@ -95,6 +96,20 @@ describe('responses', () => {
       control_plane: { identifier: 'skerry-0' },
     });
     expect(Buffer.from(quick).toString('hex')).toBe(Buffer.from(full).toString('hex'));
+  });
+
+  test('a nonce can be added to a delta response that goes to many', () => {
+    const response = {
+      type_url: typeUrls.cluster,
+      system_version_info: '9',
+      resources: [{ name: 'a', version: 'v', bytes }],
+      removed_resources: [],
+    };
+    const shared = encodeDeltaDiscoveryResponse({ ...response, nonce: '' });
+    for (const nonce of ['1', '1234567']) {
+      const whole = encodeDeltaDiscoveryResponse({ ...response, nonce });
+      expect(Buffer.from(appendNonce(shared, nonce)).equals(whole)).toBe(true);
+    }
   });
 
   test('a state-of-the-world response has the bytes of the full encoding', () => {

@@ -77,10 +77,10 @@ const maxErrorLength = 32_768;
 /** @throws Error for bytes that are no such message. */
 export function decodeDeltaDiscoveryRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
   // After a reconnect thousands: of all that could be made of them, a record with as many keys is the dearest.
-  const versions = new Map<string, string>();
+  let versions: Map<string, string> | undefined;
   const own: OwnField = (reader, id, wireType) => {
     if (id !== versionsTag.id || wireType !== versionsTag.wireType) return false;
-    readVersion(reader, versions);
+    readVersion(reader, (versions ??= new Map()));
     return true;
   };
   const raw: RawDelta = decode(`${names}DeltaDiscoveryRequest`, bytes, own);
@@ -89,7 +89,7 @@ export function decodeDeltaDiscoveryRequest(bytes: Uint8Array): DeltaDiscoveryRe
     type_url: raw.type_url ?? '',
     resource_names_subscribe: raw.resource_names_subscribe ?? [],
     resource_names_unsubscribe: raw.resource_names_unsubscribe ?? [],
-    initial_resource_versions: versions,
+    initial_resource_versions: versions ?? noVersions,
     response_nonce: raw.response_nonce ?? '',
     error_detail: errorOf(raw.error_detail),
   };
@@ -108,6 +108,8 @@ export function decodeDiscoveryRequest(bytes: Uint8Array): DiscoveryRequest {
   };
 }
 
+// As in every request but the first of a type.
+const noVersions: ReadonlyMap<string, string> = new Map();
 const versionsTag = { id: 5, wireType: 2 } as const;
 
 /** An entry of a map: the key is field 1, the value field 2, and either may be absent. */
@@ -146,10 +148,22 @@ export function encodeDeltaDiscoveryResponse(response: DeltaDiscoveryResponse): 
   writeString(writer, 10, response.system_version_info);
   for (const resource of response.resources) writeResource(writer, response.type_url, resource);
   writeString(writer, 34, response.type_url);
-  writeString(writer, 42, response.nonce);
+  writeString(writer, nonceTag, response.nonce);
   for (const name of response.removed_resources) writer.uint32(50).string(name);
   writeControlPlane(writer, 58, response.control_plane);
   return writer.finish();
+}
+
+const nonceTag = 42;
+
+/** A delta response that was encoded without a nonce, with one: ASCII, of at most 127 characters. */
+export function appendNonce(response: Uint8Array, nonce: string): Uint8Array {
+  const bytes = Buffer.allocUnsafe(response.length + 2 + nonce.length);
+  bytes.set(response);
+  bytes[response.length] = nonceTag;
+  bytes[response.length + 1] = nonce.length;
+  bytes.write(nonce, response.length + 2, 'latin1');
+  return bytes;
 }
 
 /** The response in wire format. */

@@ -6,6 +6,7 @@ export {
   decodeDeltaDiscoveryRequest,
   decodeDiscoveryRequest,
   deltaResourceSize,
+  appendNonce,
   encodeDeltaDiscoveryResponse,
   encodeDiscoveryResponse,
   envoyVersion,

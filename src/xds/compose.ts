@@ -1,23 +1,23 @@
 /** Chooses what the next response of a type says. Hot. */
 import { deltaResourceSize } from '../envoy/index.js';
-import type { Removal, Todo } from './pending.js';
+import { removalsOf, type Removal, type Todo } from './pending.js';
 import type { XdsResource } from './resource.js';
 import { heldOf, type Item, type Shipped, type TypeState } from './type-state.js';
 
-/** What composing depends on. */
+/** What composing depends on, of one stream. */
 export interface ComposeOptions {
   readonly isDelta: boolean;
   readonly maxBytes: number;
   /** The newest generation. */
-  readonly generation: number;
+  generation(): number;
   /** The newest resource of a name that the subscription covers. */
-  newest(name: string): XdsResource | undefined;
+  newest(type: TypeState, name: string): XdsResource | undefined;
   /** True while the name must wait for another type. */
-  isHeldBack(name: string, todo: Todo): boolean;
+  isHeldBack(type: TypeState, name: string, todo: Todo): boolean;
   /** True while the client withholds another answer until this name is answered. */
-  isAwaited(name: string): boolean;
-  /** The name went away before the client had it. */
-  vanished(): void;
+  isAwaited(type: TypeState, name: string): boolean;
+  /** A name of the type went away before the client had it. */
+  vanished(type: TypeState): void;
   /** After a reconnect: the client holds exactly this, so it has accepted it before. */
   confirm(resource: XdsResource): void;
 }
@@ -70,7 +70,8 @@ function take(
   names: Iterable<string>,
   options: ComposeOptions,
 ): Map<string, Shipped> {
-  const { now, removals } = type.pending;
+  const { pending } = type;
+  const { now } = pending;
   const items = new Map<string, Shipped>();
   const again: [string, Todo][] = [];
   const isSplit = options.isDelta || !type.rule.isFullSet;
@@ -81,12 +82,12 @@ function take(
     const item = decide(type, name, todo, options);
     if (item === 'hold') continue;
     const isDeferred = item !== undefined && isBreaking(item) && isReferredTo(type, name);
-    if (isDeferred && !(item.kind === 'gone' && options.isAwaited(name))) {
+    if (isDeferred && !(item.kind === 'gone' && options.isAwaited(type, name))) {
       const isForced = item.kind === 'gone' && todo.isForced;
-      removals.set(name, { ...todo, isForced, decidedAt: options.generation });
+      removalsOf(pending).set(name, { ...todo, isForced, decidedAt: options.generation() });
       now.delete(name);
       const had = type.held.get(name)?.resource;
-      const mustAnswer = item.kind === 'set' && (todo.isForced || options.isAwaited(name));
+      const mustAnswer = item.kind === 'set' && (todo.isForced || options.isAwaited(type, name));
       // The client waits for an answer, and the form that still works is one.
       if (mustAnswer) items.set(name, { item: had === undefined ? item : setTo(had), todo });
       continue;
@@ -96,9 +97,9 @@ function take(
       const bytes = deltaResourceSize(resource.typeUrl, resource);
       if (isSplit && items.size > 0 && size + bytes > options.maxBytes) break;
       size += bytes;
-      removals.delete(name);
+      pending.removals.delete(name);
       // An older form was repeated to unblock the client; the newer one still has to go.
-      if (todo.isForced && options.isHeldBack(name, todo)) {
+      if (todo.isForced && options.isHeldBack(type, name, todo)) {
         again.push([name, { ...todo, isForced: false }]);
       }
     }
@@ -136,7 +137,8 @@ function decide(
     held.delete(name);
     return undefined;
   }
-  const resource = todo.captured === undefined ? options.newest(name) : todo.captured.resource;
+  const resource =
+    todo.captured === undefined ? options.newest(type, name) : todo.captured.resource;
   if (resource === undefined) return decideAbsent(type, name, todo, options);
   if (type.parked.get(name)?.resource.version === resource.version) return undefined;
   const had = held.get(name);
@@ -147,7 +149,7 @@ function decide(
     }
     return undefined;
   }
-  if (!options.isHeldBack(name, todo)) return { kind: 'set', resource };
+  if (!options.isHeldBack(type, name, todo)) return { kind: 'set', resource };
   if (!todo.isForced) return 'hold';
   return { kind: 'set', resource: had?.resource ?? resource };
 }
@@ -162,7 +164,7 @@ function decideAbsent(
   const isExplicit = type.subscription.names.has(name);
   const had = type.held.get(name);
   type.parked.delete(name);
-  if (had?.version === undefined) options.vanished();
+  if (had?.version === undefined) options.vanished(type);
   if (isExplicit && rule.missing === 'wait') return undefined;
   // Partial responses have no word for absence; it follows from what refers to the name.
   if (!options.isDelta && !rule.isFullSet) return undefined;

@@ -18,21 +18,16 @@ export interface Removal extends Todo {
   readonly decidedAt: number;
 }
 
-/** Names by when they may be sent. */
+/** Names by when they may be sent; tables of nothing are shared by all until they are added to. */
 export interface Pending {
-  /** For the next wave. */
-  readonly next: Map<string, Todo>;
-  /** For the next response. */
-  readonly now: Map<string, Todo>;
-  /** Removals, and what became empty, that wait until nothing refers to the name any more. */
-  readonly removals: Map<string, Removal>;
+  /** For the next wave; to be added to by {@link merge}. */
+  next: Map<string, Todo>;
+  /** For the next response; to be added to by {@link nowOf}. */
+  now: Map<string, Todo>;
+  /** Removals, and what became empty, that wait until nothing refers to the name any more; to be added to by {@link removalsOf}. */
+  removals: Map<string, Removal>;
   /** While a rejected response is taken apart: which names may go together, in order. */
   groups: readonly (readonly string[])[];
-}
-
-/** Nothing waits yet. */
-export function createPending(): Pending {
-  return { next: new Map(), now: new Map(), removals: new Map(), groups: [] };
 }
 
 /** A map that stays empty and is shared by all: what was put into it would be everybody's. */
@@ -44,16 +39,41 @@ export function emptyForAll<V>(): Map<string, V> {
   return map;
 }
 
+const noTodos = emptyForAll<Todo>();
+const noRemovals = emptyForAll<Removal>();
+
 /** Nothing waits, as of nearly every type of every stream: one for all, which is replaced and never written. */
 export const nothingPending: Pending = Object.freeze({
-  next: emptyForAll<Todo>(),
-  now: emptyForAll<Todo>(),
-  removals: emptyForAll<Removal>(),
+  next: noTodos,
+  now: noTodos,
+  removals: noRemovals,
   groups: [],
 });
 
-/** Adds `todo`, keeping the older generation and the stronger wish of what already waits. */
-export function merge(into: Map<string, Todo>, name: string, todo: Todo): void {
+/** Nothing waits yet. */
+export function createPending(): Pending {
+  return { next: noTodos, now: noTodos, removals: noRemovals, groups: [] };
+}
+
+/** What waits for the next response, to be added to. */
+export function nowOf(pending: Pending): Map<string, Todo> {
+  if (pending.now === noTodos) pending.now = new Map();
+  return pending.now;
+}
+
+/** The removals that wait, to be added to. */
+export function removalsOf(pending: Pending): Map<string, Removal> {
+  if (pending.removals === noRemovals) pending.removals = new Map();
+  return pending.removals;
+}
+
+/** Adds `todo` to what waits for the next wave, keeping the older generation and the stronger wish of what already waits. */
+export function merge(pending: Pending, name: string, todo: Todo): void {
+  if (pending.next === noTodos) pending.next = new Map();
+  mergeInto(pending.next, name, todo);
+}
+
+function mergeInto(into: Map<string, Todo>, name: string, todo: Todo): void {
   const old = into.get(name);
   into.set(name, old === undefined ? todo : combine(old, todo));
 }
@@ -72,23 +92,27 @@ export function promote(
   pending: Pending,
   capture?: (name: string) => XdsResource | undefined,
 ): void {
-  // Emptying what is empty makes a new table every time.
-  if (pending.next.size === 0) return;
-  for (const [name, todo] of pending.next) {
-    merge(
-      pending.now,
-      name,
-      capture === undefined ? todo : { ...todo, captured: { resource: capture(name) } },
-    );
+  const { next, now } = pending;
+  if (next.size === 0) return;
+  if (capture !== undefined) {
+    for (const [name, todo] of next) {
+      next.set(name, { ...todo, captured: { resource: capture(name) } });
+    }
   }
-  pending.next.clear();
+  if (now.size === 0) {
+    pending.now = next;
+    pending.next = now;
+    return;
+  }
+  for (const [name, todo] of next) mergeInto(now, name, todo);
+  pending.next = noTodos;
 }
 
 /** Moves what was to be sent back to the next wave, which will fix its contents anew. */
 export function postpone(pending: Pending): void {
   for (const [name, todo] of pending.now) {
     const { generation, sinceMs, isForced } = todo;
-    merge(pending.next, name, { generation, sinceMs, isForced });
+    merge(pending, name, { generation, sinceMs, isForced });
   }
   pending.now.clear();
 }

@@ -46,11 +46,16 @@ const largest = {
   errorFields: 64,
 } as const;
 
+/** No field takes less than two bytes, so that less than this cannot be too much of anything: an ACK is less. */
+const harmlessBytes = 2 * Math.min(...Object.values(largest));
+
 /** The request that the bytes are, or what is wrong with them, which never repeats them. */
 export function readRequest(isDelta: boolean, bytes: Uint8Array): Result<Request, string> {
   try {
-    const excess = excessOfShape(shapeOfRequest(isDelta, bytes));
-    if (excess !== undefined) return fail(excess);
+    if (bytes.length > harmlessBytes) {
+      const excess = excessOfShape(shapeOfRequest(isDelta, bytes));
+      if (excess !== undefined) return fail(excess);
+    }
     return isDelta ? readDelta(bytes) : readSotw(bytes);
   } catch {
     return fail('not a discovery request');

@@ -5,6 +5,7 @@ import {
   emptyForAll,
   forget,
   nothingPending,
+  nowOf,
   type Pending,
   type Todo,
 } from './pending.js';
@@ -299,7 +300,7 @@ function doubt(type: TypeState, name: string): void {
 function putBack(type: TypeState, flight: Flight, except: ReadonlySet<string>): void {
   // A refused removal alone would be refused again.
   if (flight.items.size === 0 || resourcesOf(flight).size === 0) return;
-  const { now } = pendingOf(type);
+  const now = nowOf(pendingOf(type));
   for (const [name, { item, todo }] of flight.items) {
     if (except.has(name)) continue;
     const waiting = now.get(name);
