@@ -376,9 +376,12 @@ function portOf(call: Call, isDelta: boolean, cut: () => void): Omit<StreamPort,
       call.pause();
     },
     write: (bytes, flushed) => {
-      call.write(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), () => {
-        flushed();
-      });
+      // What protobufjs and we make are Buffers; a view of one is made for each stream otherwise.
+      const { buffer, byteOffset, byteLength } = bytes;
+      call.write(
+        Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, byteLength),
+        flushed,
+      );
     },
     close: ({ code, message }) => {
       call.emit('error', { code: statusOf[code], details: message });

@@ -24,6 +24,11 @@ import { createTakenVersion } from './taken.js';
 
 /** Sidecars that are behind are asked as often how far they have come. */
 const lookEveryMs = 250;
+/**
+ * After a turn they are left alone for this: to ask a thousand that cannot have answered yet would hold
+ * up what is on its way to them. Less than the queue gathers, so that the first status tells of them.
+ */
+const firstLookMs = 200;
 const sweepEveryMs = 60_000;
 /** What replicas count of policies in mode Audit is told as often. */
 const auditsEveryMs = 5_000;
@@ -149,7 +154,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     takeFindings(turn);
     const changed = own.onTurn(turn);
     for (const key of [...changed, ...turn.policies]) queue.request(key);
-    if (changed.size > 0) lookSoon(0);
+    if (changed.size > 0) lookSoon(firstLookMs);
   });
   core.news.onStream((news) => {
     if (!own.onStream(news)) return;
