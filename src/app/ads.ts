@@ -3,7 +3,7 @@ import type { Authority, TokenVerifier, WorkloadIdentity } from '../ca/index.js'
 import type { ControllerOptions } from '../cli/index.js';
 import { shortTypeName, typeUrls } from '../envoy/index.js';
 import { fail, ok, systemClock, type Logger } from '../lib/index.js';
-import { namespaceOf, podKey, spiffeId } from '../model/index.js';
+import { namespaceOf, spiffeId, type PodKey } from '../model/index.js';
 import { clockHeader } from '../sidecar/index.js';
 import type { Metrics } from '../telemetry/index.js';
 import {
@@ -110,8 +110,8 @@ function createDoor(parts: AdsParts): DiscoveryDoor<StreamOwner> {
 }
 
 function namespaceOfStream(stream: StreamRef): string {
-  const [namespace = '', name = ''] = stream.proxyId.split('/');
-  return namespaceOf(podKey(namespace, name));
+  // As `admit` has named it.
+  return namespaceOf(stream.proxyId as PodKey);
 }
 
 function createEvents(parts: AdsParts): DiscoveryEvents {

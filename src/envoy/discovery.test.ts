@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decode, encode } from './encode.js';
 import {
   appendNonce,
+  decodeDeltaAck,
   decodeDeltaDiscoveryRequest,
   decodeDiscoveryRequest,
   deltaResourceSize,
@@ -53,6 +54,26 @@ describe('requests', () => {
       response_nonce: '',
       error_detail: undefined,
     });
+  });
+
+  test('an ACK is read as any request is, whatever the order of its fields, and nothing else is one', () => {
+    const full = (message: object): Buffer =>
+      Buffer.from(encode(`${prefix}DeltaDiscoveryRequest`, message));
+    const type = full({ type_url: typeUrls.endpoint });
+    const nonce = full({ response_nonce: '17' });
+    const other = full({ type_url: 'other', response_nonce: '1' });
+    for (const parts of [[], [type], [type, nonce], [nonce, type], [other, nonce, type]]) {
+      const bytes = Buffer.concat(parts);
+      expect(decodeDeltaAck(bytes)).toEqual(decodeDeltaDiscoveryRequest(bytes));
+    }
+    const foreign = Buffer.from([0xfa, 0x07, 1, 0]);
+    const asking = full({ resource_names_subscribe: ['a'] });
+    const refusing = full({ error_detail: { message: 'no' } });
+    for (const more of [foreign, asking, refusing, full({ node })]) {
+      expect(decodeDeltaAck(Buffer.concat([type, nonce, more]))).toBeUndefined();
+    }
+    for (const length of [1, 2, 20])
+      expect(() => decodeDeltaAck(type.subarray(0, length))).toThrow();
   });
 
   test('a state-of-the-world request is read whole', () => {

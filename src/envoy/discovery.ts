@@ -71,8 +71,49 @@ export interface DiscoveryResponse {
 }
 
 const names = 'type.googleapis.com/envoy.service.discovery.v3.';
+/** Of a delta request: field 2 and field 6, which are texts. */
+const typeTag = 18;
+const answeredTag = 50;
 /** Longer reasons of a NACK are cut: they are kept, logged and shown. */
 const maxErrorLength = 32_768;
+
+const noNames: readonly string[] = [];
+// As in every request but the first of a type.
+const noVersions: ReadonlyMap<string, string> = new Map();
+
+/**
+ * A delta request of a type and a nonce alone, as nearly all are, read without the table of fields;
+ * undefined: it says more.
+ * @throws Error for bytes that are no message.
+ */
+export function decodeDeltaAck(bytes: Uint8Array): DeltaDiscoveryRequest | undefined {
+  const reader = protobuf.Reader.create(bytes);
+  let typeUrl = '';
+  let nonce = '';
+  while (reader.pos < reader.len) {
+    const tag = reader.uint32();
+    if (tag === typeTag) typeUrl = readText(reader);
+    else if (tag === answeredTag) nonce = readText(reader);
+    else return undefined;
+  }
+  return {
+    node: undefined,
+    type_url: typeUrl,
+    resource_names_subscribe: noNames,
+    resource_names_unsubscribe: noNames,
+    initial_resource_versions: noVersions,
+    response_nonce: nonce,
+    error_detail: undefined,
+  };
+}
+
+/** A text that ends within the message: protobufjs takes what is there of one that does not. */
+function readText(reader: Reader): string {
+  const start = reader.pos;
+  sectionEnd(reader, reader.len);
+  reader.pos = start;
+  return reader.string();
+}
 
 /** @throws Error for bytes that are no such message. */
 export function decodeDeltaDiscoveryRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
@@ -80,7 +121,8 @@ export function decodeDeltaDiscoveryRequest(bytes: Uint8Array): DeltaDiscoveryRe
   let versions: Map<string, string> | undefined;
   const own: OwnField = (reader, id, wireType) => {
     if (id !== versionsTag.id || wireType !== versionsTag.wireType) return false;
-    readVersion(reader, (versions ??= new Map()));
+    versions ??= new Map<string, string>();
+    readVersion(reader, versions);
     return true;
   };
   const raw: RawDelta = decode(`${names}DeltaDiscoveryRequest`, bytes, own);
@@ -108,8 +150,6 @@ export function decodeDiscoveryRequest(bytes: Uint8Array): DiscoveryRequest {
   };
 }
 
-// As in every request but the first of a type.
-const noVersions: ReadonlyMap<string, string> = new Map();
 const versionsTag = { id: 5, wireType: 2 } as const;
 
 /** An entry of a map: the key is field 1, the value field 2, and either may be absent. */

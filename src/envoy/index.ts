@@ -7,6 +7,7 @@ export {
   decodeDiscoveryRequest,
   deltaResourceSize,
   appendNonce,
+  decodeDeltaAck,
   encodeDeltaDiscoveryResponse,
   encodeDiscoveryResponse,
   envoyVersion,

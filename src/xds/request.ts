@@ -1,9 +1,11 @@
 /** One request of either protocol, read from the wire and held to what a client of ours ever says. */
 import {
+  decodeDeltaAck,
   decodeDeltaDiscoveryRequest,
   decodeDiscoveryRequest,
   envoyVersion,
   shapeOfRequest,
+  type DeltaDiscoveryRequest,
   type DiscoveryNode,
   type RequestShape,
 } from '../envoy/index.js';
@@ -46,16 +48,16 @@ const largest = {
   errorFields: 64,
 } as const;
 
-/** No field takes less than two bytes, so that less than this cannot be too much of anything: an ACK is less. */
-const harmlessBytes = 2 * Math.min(...Object.values(largest));
+/** An ACK of ours is a fifth of this; what is longer is looked at more closely. */
+const longestAck = 512;
 
 /** The request that the bytes are, or what is wrong with them, which never repeats them. */
 export function readRequest(isDelta: boolean, bytes: Uint8Array): Result<Request, string> {
   try {
-    if (bytes.length > harmlessBytes) {
-      const excess = excessOfShape(shapeOfRequest(isDelta, bytes));
-      if (excess !== undefined) return fail(excess);
-    }
+    const ack = isDelta && bytes.length <= longestAck ? decodeDeltaAck(bytes) : undefined;
+    if (ack !== undefined) return toRequest(ack);
+    const excess = excessOfShape(shapeOfRequest(isDelta, bytes));
+    if (excess !== undefined) return fail(excess);
     return isDelta ? readDelta(bytes) : readSotw(bytes);
   } catch {
     return fail('not a discovery request');
@@ -64,13 +66,17 @@ export function readRequest(isDelta: boolean, bytes: Uint8Array): Result<Request
 
 function readDelta(bytes: Uint8Array): Result<Request, string> {
   const request = decodeDeltaDiscoveryRequest(bytes);
-  const { resource_names_subscribe: subscribe, resource_names_unsubscribe: unsubscribe } = request;
-  const excess = excessOf(request, [...subscribe, ...unsubscribe]);
-  if (excess !== undefined) return fail(excess);
   for (const [name, version] of request.initial_resource_versions) {
     if (name.length > longest.name) return fail(tooLong('a name', longest.name));
     if (version.length > longest.version) return fail(tooLong('a version', longest.version));
   }
+  return toRequest(request);
+}
+
+function toRequest(request: DeltaDiscoveryRequest): Result<Request, string> {
+  const { resource_names_subscribe: subscribe, resource_names_unsubscribe: unsubscribe } = request;
+  const excess = excessOf(request, subscribe) ?? excessOf(request, unsubscribe);
+  if (excess !== undefined) return fail(excess);
   return ok({ node: request.node, deliver: (state) => state.receiveDelta(request) });
 }
 

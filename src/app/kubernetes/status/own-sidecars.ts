@@ -48,9 +48,9 @@ interface Served {
   readonly isComplete: boolean;
 }
 
+/** A proxy is known by its pod's key (app/ads.ts); a key that is put together anew has to be hashed anew. */
 function podOf(proxyId: string): PodKey {
-  const [namespace = '', name = ''] = proxyId.split('/');
-  return podKey(namespace, name);
+  return proxyId as PodKey;
 }
 
 /** Nobody is served yet. */
