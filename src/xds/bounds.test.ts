@@ -6,9 +6,10 @@ import { gzipSync } from 'node:zlib';
 import { encodeUnknown, typeUrls } from '../envoy/index.js';
 import { readRequest } from './request.js';
 import { sidecarRules } from './rules.js';
-import { createDiscoveryClient, type ClientStream } from './testing/grpc-client.js';
+import type { ClientStream } from './testing/grpc-client.js';
 import { openRaw } from './testing/raw-client.js';
-import { startMesh, until, type TestMesh } from './testing/mesh.js';
+import { until, type TestMesh } from './testing/mesh.js';
+import { createOpenings } from './testing/openings.js';
 import { cluster, set } from './testing/resources.js';
 import { words } from './testing/rig.js';
 
@@ -18,31 +19,13 @@ const request = 'type.googleapis.com/envoy.service.discovery.v3.DeltaDiscoveryRe
 /** Many, where a process may have so many files open: `SKERRY_STRANGERS=9000`. */
 const strangers = Number(process.env['SKERRY_STRANGERS'] ?? 1_000);
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
-
-async function mesh(options: Parameters<typeof startMesh>[0] = {}): Promise<TestMesh> {
-  const started = await startMesh(options);
-  cleanups.push(() => started.stop());
-  return started;
-}
-
-function connect({ address }: TestMesh, token = 'token:a'): ClientStream {
-  const client = createDiscoveryClient(address);
-  const stream = client.open({ isDelta: true, token });
-  cleanups.push(() => {
-    stream.close();
-    client.close();
-  });
-  return stream;
-}
+const { mesh, connect, atEnd, closeAll } = createOpenings();
+afterEach(closeAll);
 
 async function silent(one: TestMesh): Promise<Socket> {
   const socket = createConnection(one.port, '127.0.0.1');
   socket.on('error', () => undefined);
-  cleanups.push(() => socket.destroy());
+  atEnd(() => socket.destroy());
   await once(socket, 'connect');
   // Its end is seen only by who reads.
   socket.resume();
@@ -63,7 +46,7 @@ describe('who connects and says nothing', () => {
     }
     // Those that came first have made room.
     await until(() => closed >= strangers - 100);
-    const late = connect(one, 'token:b');
+    const late = connect(one, { token: 'token:b' });
     late.send({ node: { id: 'b' }, type_url: cds });
     expect(words([await late.next()])).toEqual(['+c=1']);
     one.turn(set([cluster('c', '2')]));
@@ -77,7 +60,7 @@ describe('who connects and says nothing', () => {
     served.send({ node, type_url: cds });
     const socket = await silent(one);
     await once(socket, 'close');
-    const refused = connect(one, 'of somebody');
+    const refused = connect(one, { token: 'of somebody' });
     await refused.ended;
     served.send({ type_url: eds, resource_names_subscribe: ['x'] });
     await served.next();
@@ -167,7 +150,7 @@ describe('who asks for too much', () => {
       expect(await old.ended).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
     }
     expect(one.server.streamCount()).toBe(8);
-    const other = connect(one, 'token:b');
+    const other = connect(one, { token: 'token:b' });
     other.send({ node: { id: 'b' }, type_url: eds, resource_names_subscribe: ['x'] });
     await other.next();
   });
@@ -245,7 +228,7 @@ describe('who asks for too much', () => {
   test('a message of more than 8 MiB ends the stream, and others are served', async () => {
     const one = await mesh();
     one.turn(set([cluster('c')]));
-    const other = connect(one, 'token:b');
+    const other = connect(one, { token: 'token:b' });
     other.send({ node: { id: 'b' }, type_url: cds });
     other.ack(await other.next());
     const stream = connect(one);
@@ -260,7 +243,7 @@ describe('who asks for too much', () => {
     const bomb = gzipSync(Buffer.alloc(20_000_000));
     expect(bomb.length).toBeLessThan(50_000);
     const raw = await openRaw(one.port, { token: 'token:a', headers: { 'grpc-encoding': 'gzip' } });
-    cleanups.push(() => {
+    atEnd(() => {
       raw.close();
     });
     raw.write(frame(bomb, 1));
@@ -271,7 +254,7 @@ describe('who asks for too much', () => {
       token: 'token:a',
       headers: { 'grpc-encoding': 'gzip' },
     });
-    cleanups.push(() => {
+    atEnd(() => {
       next.close();
     });
     next.write(frame(good, 1));

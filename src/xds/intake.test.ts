@@ -2,15 +2,14 @@
 import { afterEach, expect, test } from '@jest/globals';
 import * as grpc from '@grpc/grpc-js';
 import { fail, ok } from '../lib/index.js';
-import { makeCertificate, startMesh, until } from './testing/mesh.js';
+import { makeCertificate, until } from './testing/mesh.js';
+import { createOpenings } from './testing/openings.js';
 import type { Intake, Refusal } from './transport.js';
 
 const path = '/test.Reports/Stream';
 const certificate = makeCertificate();
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+const { mesh: open, atEnd, closeAll } = createOpenings();
+afterEach(closeAll);
 
 interface Client {
   say(text: string): void;
@@ -41,15 +40,14 @@ async function rig() {
       );
     },
   };
-  const mesh = await startMesh({ certificate, server: { intakes: [intake] } });
-  cleanups.push(() => mesh.stop());
+  const mesh = await open({ certificate, server: { intakes: [intake] } });
   const connect = (name?: string): Client => {
     const client = new grpc.Client(
       mesh.address,
       grpc.credentials.createSsl(Buffer.from(certificate.certificateChain)),
       { 'grpc.use_local_subchannel_pool': 1 },
     );
-    cleanups.push(() => {
+    atEnd(() => {
       client.close();
     });
     const metadata = new grpc.Metadata();
