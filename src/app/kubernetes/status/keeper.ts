@@ -26,7 +26,7 @@ import { createTakenVersion } from './taken.js';
 const lookEveryMs = 250;
 /**
  * After a turn they are left alone for this: to ask a thousand that cannot have answered yet would hold
- * up what is on its way to them. Less than the queue gathers, so that the first status tells of them.
+ * up what is on its way to them. Whoever needs to know earlier looks first.
  */
 const firstLookMs = 200;
 const sweepEveryMs = 60_000;
@@ -53,6 +53,8 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   let isNews = false;
   /** Sidecars have come or gone, or replicas serve others: `fleet` is out of date. */
   let isOtherFleet = false;
+  /** A turn has put sidecars behind, some of them only because nobody has asked: they were given nothing. */
+  let isLookOwed = false;
   /** A sidecar of our own has gone since. */
   let hasLost = false;
   let lookAtMs = Infinity;
@@ -62,7 +64,10 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
 
   const ownSummary = createOwnSummary({
     ...{ client, clock, logger, random, namespace, replica },
-    make: () => own.summary(taken.now()),
+    make: () => {
+      if (isLookOwed) ask();
+      return own.summary(taken.now());
+    },
   });
   const peers = createPeerSummaries({
     ...{ client, clock, logger, random, namespace, replica, mayWrite },
@@ -82,6 +87,7 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
   const queue = createStatusQueue({
     ...{ client, clock, logger, random, mayWrite },
     evaluate: (key, lastWriteMs) => {
+      if (isLookOwed) look();
       // One that has just gone must not pass for one that has come as far as is asked.
       if (hasLost) refresh();
       return evaluator.evaluate(key, lastWriteMs);
@@ -121,11 +127,15 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     hasLost = false;
     requestConcerned(isOther ? refreshFleet() : []);
   };
+  /** Asks those that are behind; returns whether anything is different. */
+  const ask = (): boolean => {
+    isLookOwed = false;
+    if (!own.look()) return false;
+    isNews = true;
+    return true;
+  };
   const look = (): void => {
-    if (own.look()) {
-      isNews = true;
-      ownSummary.changed();
-    }
+    if (ask()) ownSummary.changed();
     if (isNews && isLeading) refresh();
     if (own.isWaiting()) lookSoon(lookEveryMs);
   };
@@ -154,7 +164,10 @@ export function createStatusKeeper(options: StatusKeeperOptions): StatusKeeper {
     takeFindings(turn);
     const changed = own.onTurn(turn);
     for (const key of [...changed, ...turn.policies]) queue.request(key);
-    if (changed.size > 0) lookSoon(firstLookMs);
+    if (changed.size === 0) return;
+    isLookOwed = true;
+    ownSummary.changed();
+    lookSoon(firstLookMs);
   });
   core.news.onStream((news) => {
     if (!own.onStream(news)) return;
