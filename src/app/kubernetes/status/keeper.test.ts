@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from '@jest/globals';
 import { silentLogger } from '../../../lib/index.js';
 import { podKey, policyKey, type TrafficPolicy } from '../../../model/index.js';
 import type { SourceBatch } from '../../../sources/index.js';
+import { heldTime, type HeldTime } from '../../../sources/kubernetes/testing/held-time.js';
 import { createEffectivePolicies, type EffectivePolicies } from '../../effective-policies.js';
 import { createNewsroom, type Newsroom } from '../../news.js';
 import type { StatusKeeper, StatusKeeperOptions } from './contract.js';
@@ -15,13 +16,7 @@ const form: TrafficPolicy = {
   ...{ creationTimestampMs: 0, hash: '1', mode: 'Enforce', targets: [] },
 };
 
-interface Timer {
-  readonly atMs: number;
-  readonly task: () => void;
-}
-
-let now: number;
-let timers: Set<Timer>;
+let time: HeldTime;
 let news: Newsroom;
 let policies: EffectivePolicies;
 /** The generation up to which the sidecar has answered. */
@@ -33,8 +28,8 @@ let written: { kind: string; status?: { proxies?: object }; data?: Record<string
 let keeper: StatusKeeper;
 
 beforeEach(() => {
-  [now, answered, asked] = [1_000_000, 1, 0];
-  [timers, written] = [new Set(), []];
+  time = heldTime();
+  [answered, asked, written] = [1, 0, []];
   news = createNewsroom();
   policies = createEffectivePolicies([], { save: () => undefined, forget: () => undefined });
   const core = {
@@ -61,33 +56,12 @@ beforeEach(() => {
   keeper = createStatusKeeper({
     core: core as unknown as StatusKeeperOptions['core'],
     client: client as unknown as StatusKeeperOptions['client'],
-    clock: {
-      now: () => now,
-      after: (delayMs, task) => {
-        const timer = { atMs: now + delayMs, task };
-        timers.add(timer);
-        return () => void timers.delete(timer);
-      },
-    },
+    clock: time,
     logger: silentLogger,
     random: () => 0,
     ...{ replica: 'one', rootNamespace: 'skerry-system', mayWrite: () => true },
   });
 });
-
-/** Lets time pass. */
-async function pass(ms: number): Promise<void> {
-  const endMs = now + ms;
-  for (;;) {
-    const [next] = [...timers].sort((a, b) => a.atMs - b.atMs);
-    if (next === undefined || next.atMs > endMs) break;
-    timers.delete(next);
-    now = Math.max(now, next.atMs);
-    next.task();
-    await new Promise(setImmediate);
-  }
-  now = endMs;
-}
 
 /** The sidecar connects, and holds everything. */
 async function connect(): Promise<void> {
@@ -98,7 +72,7 @@ async function connect(): Promise<void> {
     kind: 'opened',
     stream: { streamId: 'stream-1', proxyId: pod, scopes: [] },
   });
-  await pass(10_000);
+  await time.elapse(10_000);
   asked = 0;
   written = [];
 }
@@ -130,9 +104,9 @@ function arrive(): void {
 test('after a turn sidecars are asked once they can have answered, and not while it is on its way', async () => {
   await connect();
   turn();
-  await pass(199);
+  await time.elapse(199);
   expect(asked).toBe(0);
-  await pass(1);
+  await time.elapse(1);
   expect(asked).toBe(1);
 });
 
@@ -140,13 +114,13 @@ test('the summary that follows a turn tells what sidecars have answered by then'
   keeper.start();
   await connect();
   turn();
-  await pass(100);
+  await time.elapse(100);
   answered = 2;
-  await pass(100);
+  await time.elapse(100);
   expect(written).toHaveLength(1);
   expect(JSON.parse(written[0]?.data?.['summary.json'] ?? '')).toMatchObject({ behind: {} });
   // There is nothing more to tell before the next heartbeat.
-  await pass(4_000);
+  await time.elapse(4_000);
   expect(written).toHaveLength(1);
 });
 
@@ -160,11 +134,11 @@ test.each([
     keeper.lead();
     await connect();
     arrive();
-    await pass(turnMs);
+    await time.elapse(turnMs);
     // It holds the same bytes already.
     answered = 2;
     turn();
-    await pass(500);
+    await time.elapse(500);
     expect(written.map(({ status }) => status?.proxies)).toEqual([
       expect.objectContaining({ live: 1, summary: '1/1' }),
     ]);

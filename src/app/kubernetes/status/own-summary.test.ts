@@ -13,13 +13,6 @@ let outcome: () => Promise<unknown>;
 let warnings: string[];
 let truth: string;
 
-async function pass(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 10) {
-    time.advance(10);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 beforeEach(() => {
   time = heldTime();
   startMs = time.now();
@@ -44,7 +37,7 @@ beforeEach(() => {
 
 test('one in which nothing changes is written every five seconds, each time another object', async () => {
   summary.start();
-  await pass(21_000);
+  await time.elapse(21_000);
   expect(requests.map(({ atMs }) => Math.round(atMs / 1_000))).toEqual([0, 5, 10, 15, 20]);
   expect(new Set(requests.map(({ body }) => JSON.stringify(body))).size).toBe(5);
   await summary.stop();
@@ -52,16 +45,16 @@ test('one in which nothing changes is written every five seconds, each time anot
 
 test('what changes is written soon, what changes together once, and never twice within a second', async () => {
   summary.start();
-  await pass(2_000);
+  await time.elapse(2_000);
   requests = [];
   truth = '2';
   for (let count = 0; count < 20; count += 1) summary.changed();
-  await pass(250);
+  await time.elapse(250);
   expect(requests).toHaveLength(1);
   expect(JSON.stringify(requests[0]?.body)).toContain('\\"policiesVersion\\":\\"2\\"');
   for (let ms = 0; ms < 5_000; ms += 50) {
     summary.changed();
-    await pass(50);
+    await time.elapse(50);
   }
   const gaps = requests.slice(1).map(({ atMs }, index) => atMs - (requests[index]?.atMs ?? 0));
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1_000);
@@ -70,7 +63,7 @@ test('what changes is written soon, what changes together once, and never twice 
 
 test('nothing is written before it is started', async () => {
   summary.changed();
-  await pass(10_000);
+  await time.elapse(10_000);
   expect(requests).toEqual([]);
   await summary.stop();
   expect(requests).toEqual([]);
@@ -78,16 +71,16 @@ test('nothing is written before it is started', async () => {
 
 test('one that cannot be written is tried again before others count the replica as gone, and told once', async () => {
   summary.start();
-  await pass(6_000);
+  await time.elapse(6_000);
   requests = [];
   outcome = () => Promise.reject(new KubernetesApiError('away', { status: 0, reason: 'Timeout' }));
-  await pass(60_000);
+  await time.elapse(60_000);
   const gaps = requests.slice(1).map(({ atMs }, index) => atMs - (requests[index]?.atMs ?? 0));
   expect(Math.max(...gaps)).toBeLessThan(silentMs / 2);
   expect(warnings).toHaveLength(1);
   requests = [];
   outcome = () => Promise.resolve({});
-  await pass(11_000);
+  await time.elapse(11_000);
   expect(requests.length).toBeGreaterThanOrEqual(2);
   await summary.stop();
 });
@@ -107,21 +100,21 @@ test('one write follows another, also where the API server is slow', async () =>
   summary.start();
   for (let ms = 0; ms < 20_000; ms += 100) {
     summary.changed();
-    await pass(100);
+    await time.elapse(100);
   }
   expect(most).toBe(1);
   expect(requests.length).toBeGreaterThan(5);
   expect(requests.length).toBeLessThan(10);
   const stopping = summary.stop();
-  await pass(8_000);
+  await time.elapse(8_000);
   await stopping;
 });
 
 test('stopping removes it', async () => {
   summary.start();
-  await pass(100);
+  await time.elapse(100);
   await summary.stop();
   expect(requests.map(({ method }) => method)).toEqual(['PATCH', 'DELETE']);
-  await pass(20_000);
+  await time.elapse(20_000);
   expect(requests).toHaveLength(2);
 });

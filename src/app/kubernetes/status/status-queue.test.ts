@@ -38,14 +38,6 @@ function changed(key: PolicyKey): Evaluation {
   return { kind: 'write', object: object(key), status: { conditions: [], slowest: String(texts) } };
 }
 
-/** Lets time pass in steps, so that what falls due happens when it does. */
-async function pass(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 10) {
-    time.advance(10);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
 beforeEach(() => {
   time = heldTime();
   startMs = time.now();
@@ -81,14 +73,14 @@ afterEach(() => queue.close());
 
 test('what is asked for many times in a moment is written once', async () => {
   for (let count = 0; count < 50; count += 1) queue.request(one);
-  await pass(2_000);
+  await time.elapse(2_000);
   expect(writes).toEqual([{ name: 'p0', atMs: 250 }]);
 });
 
 test('an object is written at most once a second, however often it changes', async () => {
   for (let ms = 0; ms < 10_000; ms += 100) {
     queue.request(one);
-    await pass(100);
+    await time.elapse(100);
   }
   const gaps = writes.slice(1).map(({ atMs }, index) => atMs - (writes[index]?.atMs ?? 0));
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(1_000);
@@ -100,7 +92,7 @@ test('1,000 policies that change at once are written in 10 s or a little more, 8
     for (let turns = 0; turns < 4; turns += 1) await new Promise((done) => setImmediate(done));
   };
   for (const key of keys) queue.request(key);
-  await pass(11_000);
+  await time.elapse(11_000);
   expect(new Set(writes.map(({ name }) => name)).size).toBe(1_000);
   expect(writes).toHaveLength(1_000);
   expect(most).toBeLessThanOrEqual(8);
@@ -112,9 +104,9 @@ test('1,000 policies that change at once are written in 10 s or a little more, 8
 
 test('a new generation does not stand in line behind counts', async () => {
   for (const key of keys.slice(1)) queue.request(key);
-  await pass(1_000);
+  await time.elapse(1_000);
   queue.request(one, { isUrgent: true });
-  await pass(300);
+  await time.elapse(300);
   expect(writes.map(({ name }) => name)).toContain('p0');
   expect(writes.length).toBeLessThan(200);
 });
@@ -122,24 +114,24 @@ test('a new generation does not stand in line behind counts', async () => {
 test('nothing to write writes nothing, and what is to wait is looked at again then', async () => {
   evaluation = () => ({ kind: 'nothing' });
   queue.request(one);
-  await pass(1_000);
+  await time.elapse(1_000);
   expect([looks, writes.length]).toEqual([1, 0]);
   const atMs = time.now() + 5_000;
   evaluation = (key) => (time.now() < atMs ? { kind: 'later', atMs } : changed(key));
   queue.request(two);
-  await pass(4_900);
+  await time.elapse(4_900);
   expect([looks, writes.length]).toEqual([2, 0]);
-  await pass(200);
+  await time.elapse(200);
   expect(writes.map(({ name }) => name)).toEqual(['p1']);
 });
 
 test('whoever may not write does not, and what was asked for is written when he may', async () => {
   mayWrite = false;
   queue.request(one);
-  await pass(3_000);
+  await time.elapse(3_000);
   expect([looks, writes.length]).toEqual([0, 0]);
   mayWrite = true;
-  await pass(1_100);
+  await time.elapse(1_100);
   expect(writes).toHaveLength(1);
 });
 
@@ -150,12 +142,12 @@ test('an API server that is away is left alone for longer and longer, and then g
     return Promise.reject(new KubernetesApiError('away', { status: 0, reason: 'ECONNREFUSED' }));
   };
   for (const key of keys.slice(0, 100)) queue.request(key);
-  await pass(60_000);
+  await time.elapse(60_000);
   // Eight are on their way when the first fails; then one try after another.
   expect(tries).toBeLessThan(60);
   writes = [];
   outcome = () => Promise.resolve({});
-  await pass(40_000);
+  await time.elapse(40_000);
   expect(new Set(writes.map(({ name }) => name)).size).toBe(100);
 });
 
@@ -167,11 +159,11 @@ test('an API server that asks to be left alone is', async () => {
       }),
     );
   queue.request(one);
-  await pass(300);
+  await time.elapse(300);
   outcome = () => Promise.resolve({});
-  await pass(6_500);
+  await time.elapse(6_500);
   expect(writes).toHaveLength(1);
-  await pass(1_000);
+  await time.elapse(1_000);
   expect(writes).toHaveLength(2);
 });
 
@@ -183,7 +175,7 @@ test('an object that is refused waits longer and longer, and holds back no other
   for (let second = 0; second < 120; second += 1) {
     queue.request(one);
     queue.request(two);
-    await pass(1_000);
+    await time.elapse(1_000);
   }
   const of = (name: string): number => writes.filter((write) => write.name === name).length;
   expect(of('p1')).toBeGreaterThan(100);
@@ -194,7 +186,7 @@ test('a status that somebody keeps changing back is not fought for at full speed
   evaluation = (key) => ({ kind: 'write', object: object(key), status: { conditions: [] } });
   for (let ms = 0; ms < 300_000; ms += 500) {
     queue.request(one);
-    await pass(500);
+    await time.elapse(500);
   }
   expect(writes.length).toBeLessThan(14);
 }, 30_000);
@@ -207,16 +199,16 @@ test('closing waits for what is being written, and writes nothing more', async (
     });
   queue.request(one);
   queue.request(two);
-  await pass(300);
+  await time.elapse(300);
   let isClosed = false;
   const closing = queue.close().then(() => {
     isClosed = true;
   });
-  await pass(2_000);
+  await time.elapse(2_000);
   expect([answers.length, isClosed]).toEqual([2, false]);
   for (const answer of answers) answer();
   await closing;
   queue.request(one);
-  await pass(5_000);
+  await time.elapse(5_000);
   expect(writes).toHaveLength(2);
 });

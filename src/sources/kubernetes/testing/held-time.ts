@@ -6,6 +6,8 @@ export interface HeldTime extends Clock {
   monotonicMs(): number;
   /** Moves both clocks and runs what has fallen due. */
   advance(ms: number): void;
+  /** Moves both clocks, and what falls due happens when it does, and goes on before anything else does. */
+  elapse(ms: number): Promise<void>;
   /** Moves both clocks and runs nothing, as for a process that is stopped. */
   pass(ms: number): void;
   /** Sets the wall clock alone. */
@@ -35,6 +37,18 @@ export function heldTime(): HeldTime {
       for (const entry of [...tasks].sort((a, b) => a.atMs - b.atMs)) {
         if (entry.atMs <= monotonicMs && tasks.delete(entry)) entry.task();
       }
+    },
+    elapse: async (ms) => {
+      const endMs = monotonicMs + ms;
+      for (;;) {
+        const [next] = [...tasks].sort((a, b) => a.atMs - b.atMs);
+        if (next === undefined || next.atMs > endMs) break;
+        tasks.delete(next);
+        pass(Math.max(0, next.atMs - monotonicMs));
+        next.task();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      pass(endMs - monotonicMs);
     },
     setWall: (ms) => {
       wallMs = ms;
