@@ -2,7 +2,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { typeUrls } from '../envoy/index.js';
 import { sidecarRules } from './rules.js';
-import { createRig, words } from './testing/rig.js';
+import type { XdsResource } from './resource.js';
+import { createRig, words, type Rig } from './testing/rig.js';
 import {
   cluster,
   endpoints,
@@ -14,6 +15,18 @@ import {
 } from './testing/resources.js';
 
 const { cluster: cds, endpoint: eds, listener: lds, route: rds } = typeUrls;
+
+/** A client of cluster `a`, its endpoints and route `r`, which has all of `resources` and has had time to say so. */
+function settledRig(resources: readonly XdsResource[]): Rig {
+  const rig = createRig({ isDelta: true });
+  rig.turn(set(resources));
+  rig.delta(cds);
+  rig.delta(eds, { subscribe: ['a'] });
+  rig.delta(rds, { subscribe: ['r'] });
+  rig.settle();
+  rig.now += 2_000;
+  return rig;
+}
 
 describe('order', () => {
   test('one response of a type is unanswered at a time, and changes are merged meanwhile', () => {
@@ -129,26 +142,14 @@ describe('order', () => {
   });
 
   test('a changed cluster gets the endpoints that still work, before they become none', () => {
-    const rig = createRig({ isDelta: true });
-    rig.turn(set([cluster('a'), endpoints('a'), cluster('b'), route('r', '1', 'a')]));
-    rig.delta(cds);
-    rig.delta(eds, { subscribe: ['a'] });
-    rig.delta(rds, { subscribe: ['r'] });
-    rig.settle();
-    rig.now += 2_000;
+    const rig = settledRig([cluster('a'), endpoints('a'), cluster('b'), route('r', '1', 'a')]);
     rig.turn(set([cluster('a', '2'), noEndpoints('a', '2'), route('r', '2', 'b')]));
     expect(words(rig.settle())).toEqual(['+a=2', '+a=1', '+r=2', '+a=2']);
     expect(rig.settle()).toEqual([]);
   });
 
   test('a cluster in which nobody may answer any more is sent after the routes that leave it', () => {
-    const rig = createRig({ isDelta: true });
-    rig.turn(set([cluster('a'), endpoints('a'), cluster('b'), route('r', '1', 'a')]));
-    rig.delta(cds);
-    rig.delta(eds, { subscribe: ['a'] });
-    rig.delta(rds, { subscribe: ['r'] });
-    rig.settle();
-    rig.now += 2_000;
+    const rig = settledRig([cluster('a'), endpoints('a'), cluster('b'), route('r', '1', 'a')]);
     const nobody = { ...cluster('a', '2'), isEmpty: true };
     rig.turn(set([nobody, noEndpoints('a', '2'), route('r', '2', 'b')]));
     expect(words(rig.settle()).slice(0, 2)).toEqual(['+r=2', '+a=2']);
@@ -156,13 +157,7 @@ describe('order', () => {
   });
 
   test('endpoints that become none do not wait for a route that is refused', () => {
-    const rig = createRig({ isDelta: true });
-    rig.turn(set([cluster('a'), endpoints('a'), route('r', '1', 'a')]));
-    rig.delta(cds);
-    rig.delta(eds, { subscribe: ['a'] });
-    rig.delta(rds, { subscribe: ['r'] });
-    rig.settle();
-    rig.now += 2_000;
+    const rig = settledRig([cluster('a'), endpoints('a'), route('r', '1', 'a')]);
     rig.turn(set([noEndpoints('a', '2'), route('r', 'bad', 'a')]));
     const [sent] = rig.pump();
     if (sent === undefined) throw new Error('nothing was sent');

@@ -42,18 +42,13 @@ export function emptyForAll<V>(): Map<string, V> {
 const noTodos = emptyForAll<Todo>();
 const noRemovals = emptyForAll<Removal>();
 
-/** Nothing waits, as of nearly every type of every stream: one for all, which is replaced and never written. */
-export const nothingPending: Pending = Object.freeze({
-  next: noTodos,
-  now: noTodos,
-  removals: noRemovals,
-  groups: [],
-});
-
 /** Nothing waits yet. */
 export function createPending(): Pending {
   return { next: noTodos, now: noTodos, removals: noRemovals, groups: [] };
 }
+
+/** Nothing waits, as of nearly every type of every stream: one for all, which is replaced and never written. */
+export const nothingPending: Pending = Object.freeze(createPending());
 
 /** What waits for the next response, to be added to. */
 export function nowOf(pending: Pending): Map<string, Todo> {

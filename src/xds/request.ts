@@ -75,7 +75,7 @@ function readDelta(bytes: Uint8Array): Result<Request, string> {
 
 function toRequest(request: DeltaDiscoveryRequest): Result<Request, string> {
   const { resource_names_subscribe: subscribe, resource_names_unsubscribe: unsubscribe } = request;
-  const excess = excessOf(request, subscribe) ?? excessOf(request, unsubscribe);
+  const excess = excessOf(request, subscribe, unsubscribe);
   if (excess !== undefined) return fail(excess);
   return ok({ node: request.node, deliver: (state) => state.receiveDelta(request) });
 }
@@ -92,11 +92,11 @@ function excessOf(
     type_url: typeUrl,
     node,
   }: { readonly type_url: string; readonly node: DiscoveryNode | undefined },
-  names: readonly string[],
+  ...lists: readonly (readonly string[])[]
 ): string | undefined {
   if (typeUrl.length > longest.typeUrl) return tooLong('a type URL', longest.typeUrl);
   if ((node?.id?.length ?? 0) > longest.nodeId) return tooLong('a node id', longest.nodeId);
-  const isLong = names.some(({ length }) => length > longest.name);
+  const isLong = lists.some((names) => names.some(({ length }) => length > longest.name));
   return isLong ? tooLong('a name', longest.name) : undefined;
 }
 

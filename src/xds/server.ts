@@ -376,12 +376,10 @@ function portOf(call: Call, isDelta: boolean, cut: () => void): Omit<StreamPort,
       call.pause();
     },
     write: (bytes, flushed) => {
-      // What protobufjs and we make are Buffers; a view of one is made for each stream otherwise.
+      // Mostly it is a Buffer, of which no view need be made for each stream.
       const { buffer, byteOffset, byteLength } = bytes;
-      call.write(
-        Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, byteLength),
-        flushed,
-      );
+      const own = Buffer.isBuffer(bytes) ? bytes : Buffer.from(buffer, byteOffset, byteLength);
+      call.write(own, flushed);
     },
     close: ({ code, message }) => {
       call.emit('error', { code: statusOf[code], details: message });
